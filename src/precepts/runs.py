@@ -1,0 +1,222 @@
+"""Run directories: the one place that writes results.
+
+A run is a directory: `plan.json` first (command, config, seeds, digests, the whole batch plan), append-only `*.jsonl` tables,
+`run.json` last (versions, git commit, device, digests of all files). A stage is a run inside a run. Kill it anywhere; the
+same command replays whole planned batches from there, with nothing lost and nothing twice.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel
+
+from precepts.errors import BusyError, InputError, MissingError
+
+Row = dict[str, Any]
+PLAN, DONE, LOCK = "plan.json", "run.json", ".lock"
+_PACKAGES = ("precepts", "torch", "transformers", "trl", "inspect-ai", "numpy", "scikit-learn")
+
+
+def file_digest(path: Path) -> str:
+    """The sha256 of a file, as hex."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def write_atomic(path: Path, data: str | bytes) -> None:
+    """Writes a whole file or nothing: a reader never sees half of it, also after a power cut."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data.encode() if isinstance(data, str) else data)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(name).chmod(0o644)
+        Path(name).replace(path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+def to_json(value: object, *, indent: int | None = None) -> str:
+    """JSON with stable key order; pydantic values by their fields; NaN is a programmer's mistake, not a number."""
+
+    def default(item: object) -> object:
+        return item.model_dump(mode="json") if isinstance(item, BaseModel) else str(item)
+
+    return json.dumps(value, default=default, ensure_ascii=False, sort_keys=True, indent=indent, allow_nan=False)
+
+
+def read_jsonl(path: Path) -> list[Row]:
+    """The rows of a JSONL file. A torn last line (a kill in mid-write) is left out; any other bad line is an error."""
+    rows: list[Row] = []
+    data = path.read_bytes()
+    lines = data.split(b"\n")
+    for number, line in enumerate(lines, 1):
+        if not line.strip():
+            continue
+        try:
+            rows.append(json.loads(line))
+        except ValueError as error:
+            if number == len(lines):
+                break
+            raise InputError.at(path, number, f"not a JSON object ({error}); restore the file or start a new run") from None
+    return rows
+
+
+class Run:
+    """A run directory, or a stage inside one."""
+
+    def __init__(self, path: Path | str) -> None:
+        """Names a directory; nothing is written until `begin`."""
+        self.path = Path(path)
+
+    def stage(self, name: str) -> Run:
+        """A run inside this one."""
+        return Run(self.path / name)
+
+    @property
+    def finished(self) -> bool:
+        """Whether `finish` was reached."""
+        return (self.path / DONE).exists()
+
+    @property
+    def plan(self) -> Row:
+        """What was planned."""
+        path = self.path / PLAN
+        if not path.exists():
+            raise MissingError(f"{self.path} is not a run directory (it has no {PLAN}). Give the --out of an earlier command.")
+        return json.loads(path.read_text("utf-8"))
+
+    def begin(self, plan: Row) -> Row:
+        """Writes the plan, or checks that the one already there is the same: a run never mixes two configurations.
+
+        Raises:
+            InputError: If the directory holds a run with another plan; the message names the keys that differ.
+        """
+        plan = json.loads(to_json(plan))
+        path = self.path / PLAN
+        if not path.exists():
+            if self.path.exists() and any(p.name != LOCK for p in self.path.iterdir() if not p.is_dir()):
+                raise InputError(f"{self.path} holds files but is not a run. Give an empty or new directory as --out.")
+            write_atomic(path, to_json(plan, indent=1))
+            return plan
+        there = self.plan
+        changed = sorted(key for key in plan.keys() | there.keys() if plan.get(key) != there.get(key))
+        if changed:
+            raise InputError(
+                f"{self.path} was begun with another {', '.join(changed)}. Use a new --out, or delete that directory to start over."
+            )
+        return there
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Holds the run for this process; the lock goes with the process, however it ends."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        with (self.path / LOCK).open("a+") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise BusyError(f"Another process is working on {self.path}. Wait for it, or use another --out.") from None
+            yield
+
+    def table(self, name: str) -> Path:
+        """The path of a table."""
+        return self.path / f"{name}.jsonl"
+
+    def rows(self, name: str) -> list[Row]:
+        """The rows of a table, none if it was not begun."""
+        path = self.table(name)
+        return read_jsonl(path) if path.exists() else []
+
+    def append(self, name: str, rows: Iterable[Row | BaseModel]) -> None:
+        """Adds rows in one write and makes them durable."""
+        text = "".join(to_json(row) + "\n" for row in rows)
+        self.path.mkdir(parents=True, exist_ok=True)
+        with self.table(name).open("ab") as file:
+            file.write(text.encode())
+            file.flush()
+            os.fsync(file.fileno())
+
+    def write(self, name: str, rows: Iterable[Row | BaseModel]) -> None:
+        """Writes a whole table at once."""
+        write_atomic(self.table(name), "".join(to_json(row) + "\n" for row in rows))
+
+    def batches(
+        self, name: str, planned: Sequence[Sequence[str]], make: Callable[[int, Sequence[str]], list[Row]], *, key: str = "case_id"
+    ) -> Iterator[tuple[int, list[Row]]]:
+        """Goes through planned batches of keys: those already in the table are read, the rest are made and appended.
+
+        Yields (batch number, its rows). A batch torn by a kill is dropped whole and made again, so that every batch is computed in
+        the composition that was planned.
+        """
+        rows = self.rows(name)
+        start = 0
+        for number, keys in enumerate(planned):
+            there = rows[start : start + len(keys)]
+            if [row[key] for row in there] == list(keys):
+                start += len(keys)
+                yield number, there
+                continue
+            if start < len(rows) or self.table(name).exists():
+                self.write(name, rows[:start])
+                rows = rows[:start]
+            made = make(number, keys)
+            assert [row[key] for row in made] == list(keys), "a batch must return one row a key, in order"
+            self.append(name, made)
+            made = json.loads(to_json(made))
+            rows += made
+            start += len(keys)
+            yield number, made
+
+    def finish(self, **facts: object) -> Row:
+        """Writes `run.json`: what ran where, and the digest of every file of this run."""
+        files = {
+            str(path.relative_to(self.path)): file_digest(path)
+            for path in sorted(self.path.rglob("*"))
+            if path.is_file() and path.name not in (DONE, LOCK) and "checkpoints" not in path.parts
+        }
+        row: Row = {**facts, **environment(), "files": files}
+        write_atomic(self.path / DONE, to_json(row, indent=1))
+        return row
+
+
+def environment() -> Row:
+    """Versions, git commit and machine, so that a number can be traced to what computed it."""
+    versions: dict[str, str] = {}
+    for name in _PACKAGES:
+        try:
+            versions[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return {"versions": versions, "python": platform.python_version(), "git": _git(), "machine": platform.machine(), "cpus": os.cpu_count()}
+
+
+def _git() -> str | None:
+    try:
+        done = subprocess.run(
+            ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty", "--abbrev=12"],
+            capture_output=True, text=True, timeout=10, check=True,
+        )  # fmt: skip
+        return done.stdout.strip()
+    except (OSError, subprocess.SubprocessError):
+        return None
+
+
+def command_line() -> str:
+    """The command as typed, for the plan."""
+    return " ".join(["precepts", *sys.argv[1:]])
