@@ -1,0 +1,41 @@
+"""The few distributions and special functions the estimators need, with types: the only file here that names scipy."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from statistics import NormalDist
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import optimize, special
+
+FloatArray = NDArray[np.float64]
+
+NORMAL = NormalDist()
+"""The standard normal: `cdf`, `inv_cdf` and `pdf` of one number."""
+
+
+def critical_z(level: float) -> float:
+    """The two-sided critical value of the standard normal: 1.96 for a level of 0.95."""
+    return NORMAL.inv_cdf(0.5 + level / 2)
+
+
+def critical_t(level: float, *, df: int) -> float:
+    """The two-sided critical value of Student's t with `df` degrees of freedom."""
+    return float(special.stdtrit(df, 0.5 + level / 2))
+
+
+def binomial_cdf(successes: int, trials: int, *, rate: float = 0.5) -> float:
+    """Probability of at most `successes` among `trials`."""
+    return float(special.bdtr(successes, trials, rate)) if successes >= 0 else 0.0
+
+
+def midranks(values: FloatArray) -> FloatArray:
+    """Ranks from 1, shape of `values` (n,); tied values share the mean of their ranks."""
+    _, positions, counts = np.unique(values, return_inverse=True, return_counts=True)
+    return (np.cumsum(counts) - (counts - 1) / 2)[positions]
+
+
+def root_between(function: Callable[[float], float], low: float, high: float) -> float:
+    """Where `function` crosses zero between `low` and `high`, at which its signs must differ (Brent's method)."""
+    return float(optimize.brentq(function, low, high, xtol=1e-12, rtol=1e-12))  # type: ignore[arg-type]
