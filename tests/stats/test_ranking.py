@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from scipy import stats as scipy_stats
 from sklearn.metrics import balanced_accuracy_score, roc_auc_score
 
-from precepts.stats import auc, auc_difference, auc_interval, balanced_accuracy_interval, estimate
+from precepts.stats import auc, auc_difference, auc_interval, balanced_accuracy_interval, estimate, wilson_interval
 
 LABELLED = st.lists(st.tuples(st.integers(0, 1), st.integers(-3, 3)), min_size=2, max_size=60).filter(
     lambda rows: len({label for label, _ in rows}) == 2
@@ -93,6 +93,13 @@ def test_perfect_separation_and_infinite_scores_have_an_interval_that_narrows_wi
     assert small.value == large.value == 1
     assert small.high == large.high == 1
     assert 0.4 < small.low < 0.8 < large.low < 1
+
+
+def test_the_score_interval_of_one_pair_is_wilsons_of_one_trial():
+    # With one case per label the variance is A (1 - A), a binomial's: the lower limit is 1 / (1 + z²).
+    found = estimate("auc@1", rows_of([0, 1], [0, 1]))
+    assert (found.low, found.high) == pytest.approx((1 / (1 + 1.959964**2), 1))
+    assert (found.low, found.high) == pytest.approx(wilson_interval(1, 1), abs=1e-9)
 
 
 def test_scores_of_one_order_have_a_difference_and_no_interval():
