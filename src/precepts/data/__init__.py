@@ -1,0 +1,25 @@
+"""Data: cases of one's own, the starter pack, and a registry of public sets with licence, revision and digest."""
+
+from precepts.data.cases import STARTER, load_cases, load_labelled, parse_cases
+from precepts.data.entry import DataFile, Entry, LabelledAnswer
+from precepts.data.files import cache, copies, find, read_texts
+from precepts.data.overlap import ngrams, overlaps
+from precepts.data.registry import ENTRIES, entry
+
+__all__ = [
+    "ENTRIES",
+    "STARTER",
+    "DataFile",
+    "Entry",
+    "LabelledAnswer",
+    "cache",
+    "copies",
+    "entry",
+    "find",
+    "load_cases",
+    "load_labelled",
+    "ngrams",
+    "overlaps",
+    "parse_cases",
+    "read_texts",
+]

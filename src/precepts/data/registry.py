@@ -1,0 +1,210 @@
+"""The registered public sets. They are for tests and evaluation; none of them ships with the package.
+
+Where the original home of a set could not be pinned, the files are those of a public copy at a pinned commit, and the
+note says so.
+"""
+
+from __future__ import annotations
+
+from precepts.data import parse
+from precepts.data.entry import DataFile, Entry, suggestion
+from precepts.errors import MissingError
+
+
+def _raw(repository: str, revision: str, path: str) -> str:
+    return f"https://raw.githubusercontent.com/{repository}/{revision}/{path}"
+
+
+_XSTEST = "d7bb5bd738c1fcbc36edd83d5e7d1b71a3e2d84d"
+_HARMBENCH = "f970939273ea17b491fadf6001fddc36ed3ae3ff"
+_REFUSAL_DIRECTION = "9d852fae1a9121c78b29142de733cb1340770cc3"
+_PYRIT = "v1.1.0"
+_RBR = "7f489fa6b38d72468235f275c23bf3f0c849e5ca"
+_IFEVAL = "06f08ff3b2681a7e875124aa6946bcc93739aced"
+_STAR1 = "b49333598887845f148ed1b4d2576dc2bff7581a"
+
+_ENTRIES = (
+    Entry(
+        name="xstest",
+        title="XSTest: prompts that only sound harmful, and contrasts that are",
+        citation="Röttger et al. 2023, arXiv 2308.01263",
+        licence="CC-BY-4.0",
+        revision=_XSTEST,
+        files=(
+            DataFile(
+                key="all",
+                url=_raw("paul-rottger/exaggerated-safety", _XSTEST, "xstest_prompts.csv"),
+                sha256="11783fb294ed017473ee53c207d71f2161c7672c8d0b037501e78387f801cb5a",
+            ),
+        ),
+        cases=parse.xstest,
+    ),
+    Entry(
+        name="harmbench",
+        title="HarmBench text behaviors, validation and test",
+        citation="Mazeika et al. 2024, arXiv 2402.04249",
+        licence="MIT",
+        revision=_HARMBENCH,
+        files=tuple(
+            DataFile(
+                key=key,
+                url=_raw(
+                    "busycalibrating/AdversariaLLM",
+                    _HARMBENCH,
+                    f"data/behavior_datasets/harmbench_behaviors_text_{name}.csv",
+                ),
+                sha256=digest,
+            )
+            for key, name, digest in (
+                ("dev", "val", "7bfaaa5e2b9b95002c89e2d33c019f58e9e8496e2fc65d368f1eeb8179e69534"),
+                ("test", "test", "bf2bfd36f765d97cbbe27a3191b492ea76b1771e9116af80a587647831de75ce"),
+            )
+        ),
+        note="From a public copy that carries the set's own MIT licence. 100 of the 400 behaviors are about copyright.",
+        cases=parse.harmbench,
+    ),
+    Entry(
+        name="strongreject",
+        title="StrongREJECT forbidden prompts",
+        citation="Souly et al. 2024, arXiv 2402.10260",
+        licence="MIT",
+        revision=_REFUSAL_DIRECTION,
+        files=(
+            DataFile(
+                key="all",
+                url=_raw("andyrdt/refusal_direction", _REFUSAL_DIRECTION, "dataset/raw/strongreject.csv"),
+                sha256="4dd70357e4ff8b5d0ba5ebafecab5d6dd5633ce8046e3dd1c8bd93e64de44381",
+                copy="strongreject_dataset.csv",
+                change="renamed",
+            ),
+        ),
+        note="From a public copy; upstream is MIT as listed by others. 25 prompts name AdvBench as their origin.",
+        cases=parse.strongreject,
+    ),
+    Entry(
+        name="advbench",
+        title="AdvBench harmful behaviors",
+        citation="Zou et al. 2023, arXiv 2307.15043",
+        licence="MIT",
+        revision=_REFUSAL_DIRECTION,
+        files=(
+            DataFile(
+                key="all",
+                url=_raw("andyrdt/refusal_direction", _REFUSAL_DIRECTION, "dataset/raw/advbench.csv"),
+                sha256="6cd1a5c63c07610d7eb67307772ee5606017ee950b5770ab288a2c487489d3e1",
+                copy="harmful_behaviors.csv",
+                change="renamed",
+            ),
+        ),
+        note="From a public copy; the upstream licence is MIT as listed by others. Many prompts are near duplicates.",
+        cases=parse.advbench,
+    ),
+    Entry(
+        name="pyrit_refusal",
+        title="PyRIT answers that people labelled as refusals or not",
+        citation="The PyRIT developers, release 1.1.0",
+        licence="MIT",
+        revision=_PYRIT,
+        files=tuple(
+            DataFile(
+                key=key,
+                url=_raw("microsoft/PyRIT", _PYRIT, f"pyrit/datasets/scorer_evals/refusal_scorer/{name}"),
+                sha256=digest,
+            )
+            for key, name, digest in (
+                ("main", "refusal.csv", "1ebc42ef7dadd97962cc00d04edd6a52a321f7936c063ff3453d2bbcef30a5d7"),
+                ("extra", "refusal_extra.csv", "6ce7f61a8205eb8c29b1a247b52b3730501349f9adf0674a696efb004658a18a"),
+            )
+        ),
+        labelled=parse.pyrit_refusal,
+    ),
+    Entry(
+        name="rbr_gold",
+        title="Rule-based rewards gold data: human propositions about answers, without sexual content",
+        citation="Mu et al. 2024, arXiv 2411.01111",
+        licence="MIT",
+        revision=_RBR,
+        files=tuple(
+            DataFile(
+                key=key,
+                url=_raw("openai/safety-rbr-code-and-data", _RBR, f"data/rbr_gold_data/{key}.jsonl"),
+                sha256=digest,
+                copy=f"{key}.jsonl.gz",
+                copy_sha256=copy_digest,
+                change="rows of category K left out, compressed",
+            )
+            for key, digest, copy_digest in (
+                (
+                    "train",
+                    "fa09c23e6cc9e612d2f8341b65cb1fccf752c325ece693fed6b702f7a8188690",
+                    "90586d95cd038382390567738226b3af36cb2807ffb7eab651cd31ee3397690c",
+                ),
+                (
+                    "test",
+                    "c3478da9b13f0591a96eada18cacb15ec462ce724943defbec928e4fd6bd73ce",
+                    "e86b7dd618bff77d844de8e267753ba81a67297e96f73474ffa9b846496dd6fd",
+                ),
+            )
+        ),
+        note="Whether an answer refused is derived from the propositions; see precepts.data.parse.rbr_gold.",
+        labelled=parse.rbr_gold,
+    ),
+    Entry(
+        name="ifeval",
+        title="IFEval: prompts with constraints that a program can check",
+        citation="Zhou et al. 2023, arXiv 2311.07911",
+        licence="Apache-2.0",
+        revision=_IFEVAL,
+        files=(
+            DataFile(
+                key="all",
+                url=_raw("shisa-ai/M-IFEval", _IFEVAL, "data/en_input_data.jsonl"),
+                sha256="48a13f6e56fcd38da37fb9a7da78277792643bb96a1b0e60e79405e6a5d10fca",
+                copy="input_data.jsonl",
+                copy_sha256="15aabfd4f87337a87085455cb7fb7c1bf6018936aff73b12f85e87cf69684c0e",
+                change="the prefix `en:` of instruction ids taken off, as in the original release",
+            ),
+        ),
+        note="From a public copy of the original release.",
+        cases=parse.ifeval,
+    ),
+    Entry(
+        name="star1",
+        title="STAR-1 questions for deliberative safety training, from permissive sources",
+        citation="Wang et al. 2025, arXiv 2504.01903",
+        licence="Apache-2.0",
+        revision=_STAR1,
+        files=(
+            DataFile(
+                key="all",
+                url=_raw("UCSC-VLAA/STAR-1", _STAR1, "data/STAR-1.json"),
+                sha256="cfff9b23307914ecf8a94a1d5526f71f7144fcfc5f651741bea1ac41b3184db4",
+                copy="STAR-1_subset.jsonl.gz",
+                copy_sha256="19dd8eb666213ef12a4a11dc794f56814cf0971809613a70f0244d67f5e6fe84",
+                change="rows of other sources left out, JSON array to JSON lines, compressed",
+            ),
+        ),
+        note="31 questions come from HarmBench: a model trained on this set has seen them.",
+        cases=parse.star1,
+    ),
+)
+
+ENTRIES: dict[str, Entry] = {entry.name: entry for entry in _ENTRIES}
+"""The registered sets by name."""
+
+
+def entry(name: str) -> Entry:
+    """The registered set with this name.
+
+    Raises:
+        MissingError: If there is none; the message lists the names.
+    """
+    if name not in ENTRIES:
+        near = suggestion(name, ENTRIES) or f"; registered are: {names()}."
+        raise MissingError(f"There is no data set {name!r:.80}{near}")
+    return ENTRIES[name]
+
+
+def names() -> str:
+    """The registered names, for a message."""
+    return ", ".join(sorted(ENTRIES))
