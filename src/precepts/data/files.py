@@ -88,9 +88,10 @@ def _download(entry: Entry, file: DataFile, path: Path) -> bytes:
         with urllib.request.urlopen(request, timeout=_TIMEOUT_S) as response:
             data = response.read(_MOST_BYTES + 1)
     except (OSError, http.client.HTTPException) as error:  # URLError and timeouts are OSError
-        reason = error.reason if isinstance(error, urllib.error.URLError) else error
+        if isinstance(error, urllib.error.HTTPError):
+            error.close()  # it holds the connection
         raise MissingError(
-            f"The data set {entry.name} is not on this machine and could not be downloaded ({reason}). "
+            f"The data set {entry.name} is not on this machine and could not be downloaded ({error}). "
             + _by_hand(entry, file, path)
         ) from None
     if len(data) > _MOST_BYTES:
