@@ -1,0 +1,71 @@
+"""The judge's prompt: templates filled in one pass, with the text under judgment fenced off as data."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping
+from functools import cache
+from importlib import resources
+from typing import Literal
+
+from precepts.judges.judge import Item
+from precepts.models.generation import Conversation
+from precepts.policy import Policy, brief
+from precepts.types import Message
+
+_PLACEHOLDER = re.compile(r"\{\{([A-Z]+)\}\}")
+
+
+@cache
+def template(name: str) -> str:
+    """A template of `prompts/`, by name."""
+    return resources.files("precepts.judges").joinpath("prompts", f"{name}.txt").read_text("utf-8")
+
+
+def fill(text: str, values: Mapping[str, str]) -> str:
+    """The template with each `{{NAME}}` replaced, in one pass: what is put in is never read as a template itself."""
+    return _PLACEHOLDER.sub(lambda match: values[match[1]], text)
+
+
+def fence(*texts: str) -> str:
+    """A mark that none of the texts holds, made from their content alone: the same texts, the same mark anywhere."""
+    joined = "\x00".join(texts)
+    seed = joined
+    while True:
+        mark = "DATA-" + hashlib.sha256(seed.encode("utf-8", "replace")).hexdigest()[:16]
+        if mark not in joined:
+            return mark
+        seed = mark + seed
+
+
+def judge_prompt(
+    item: Item, policy: Policy, category_id: str, *, view: Literal["answer", "full"], ask: Literal["verdict", "forward"]
+) -> Conversation:
+    """What the judge is shown: the brief and how to judge, equal for a whole category; the data; the question."""
+    conversation = "\n".join(f"{message.role}: {message.content}" for message in item.case.messages)
+    reasoning = item.completion.cot or "(none)"
+    answer = item.completion.answer
+    values = {
+        "BRIEF": brief(policy, category_id),
+        "CLAUSE": _clause(item),
+        "FENCE": fence(conversation, reasoning, answer),
+        "CONVERSATION": conversation,
+        "REASONING": reasoning,
+        "ANSWER": answer,
+    }
+    question = fill(template(view), values) + template(ask)
+    # The mark stands at the end of the instructions, so that a batch of one category shares all that goes before it.
+    return (
+        Message(role="system", content=fill(template("instructions"), values).strip()),
+        Message(role="user", content=question.strip()),
+    )
+
+
+def _clause(item: Item) -> str:
+    clause = item.clause
+    if clause is None:
+        return "Which clause governs this case is for you to find."
+    return (
+        f"The clause that governs this case is {clause.id}: {clause.text} It asks to {clause.kind.replace('_', ' ')}."
+    )
