@@ -66,7 +66,10 @@ def ask(model: Any, *inputs: Any, **config: Any) -> list[Any]:
     return asyncio.run(all_())
 
 
-def test_what_is_asked_together_is_one_batch_in_the_order_of_length(scripted: ScriptedModel, api: Any):
+def test_what_is_asked_together_is_one_batch_in_the_order_of_length(
+    scripted: ScriptedModel, api: Any, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(provider, "_COLLECT_S", 30.0)  # a full batch goes at once, on a busy machine too
     texts = [f"question {'x' * (n % 7)} {n}" for n in range(BATCH_SIZE)]
     made = ask(api, *texts, max_connections=BATCH_SIZE)
     assert [m.completion for m in made] == ["Plain text."] * BATCH_SIZE
