@@ -15,7 +15,7 @@ import platform
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib import metadata
 from pathlib import Path
@@ -74,7 +74,9 @@ def read_jsonl(path: Path) -> list[Row]:
         except ValueError as error:
             if number == len(lines):
                 break
-            raise InputError.at(path, number, f"not a JSON object ({error}); restore the file or start a new run") from None
+            raise InputError.at(
+                path, number, f"not a JSON object ({error}); restore the file or start a new run"
+            ) from None
     return rows
 
 
@@ -99,7 +101,9 @@ class Run:
         """What was planned."""
         path = self.path / PLAN
         if not path.exists():
-            raise MissingError(f"{self.path} is not a run directory (it has no {PLAN}). Give the --out of an earlier command.")
+            raise MissingError(
+                f"{self.path} is not a run directory (it has no {PLAN}). Give the --out of an earlier command."
+            )
         return json.loads(path.read_text("utf-8"))
 
     def begin(self, plan: Row) -> Row:
@@ -124,14 +128,16 @@ class Run:
         return there
 
     @contextmanager
-    def locked(self) -> Iterator[None]:
+    def locked(self) -> Generator[None]:
         """Holds the run for this process; the lock goes with the process, however it ends."""
         self.path.mkdir(parents=True, exist_ok=True)
         with (self.path / LOCK).open("a+") as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                raise BusyError(f"Another process is working on {self.path}. Wait for it, or use another --out.") from None
+                raise BusyError(
+                    f"Another process is working on {self.path}. Wait for it, or use another --out."
+                ) from None
             yield
 
     def table(self, name: str) -> Path:
@@ -157,7 +163,12 @@ class Run:
         write_atomic(self.table(name), "".join(to_json(row) + "\n" for row in rows))
 
     def batches(
-        self, name: str, planned: Sequence[Sequence[str]], make: Callable[[int, Sequence[str]], list[Row]], *, key: str = "case_id"
+        self,
+        name: str,
+        planned: Sequence[Sequence[str]],
+        make: Callable[[int, Sequence[str]], list[Row]],
+        *,
+        key: str = "case_id",
     ) -> Iterator[tuple[int, list[Row]]]:
         """Goes through planned batches of keys: those already in the table are read, the rest are made and appended.
 
@@ -203,7 +214,13 @@ def environment() -> Row:
             versions[name] = metadata.version(name)
         except metadata.PackageNotFoundError:
             continue
-    return {"versions": versions, "python": platform.python_version(), "git": _git(), "machine": platform.machine(), "cpus": os.cpu_count()}
+    return {
+        "versions": versions,
+        "python": platform.python_version(),
+        "git": _git(),
+        "machine": platform.machine(),
+        "cpus": os.cpu_count(),
+    }
 
 
 def _git() -> str | None:

@@ -1,0 +1,50 @@
+"""The command line: parse, call one function, print.
+
+Results go to stdout, progress and logs to stderr. Exit codes: 0 done, 1 a gate failed, 2 usage, 3 evidence insufficient, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import typer
+
+from precepts.cli import align, chat, models, policy
+from precepts.errors import PreceptsError
+
+app = typer.Typer(
+    no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None,
+    help="Teach a model your written policy, and prove with numbers anyone can recompute that it keeps it.",
+)  # fmt: skip
+app.add_typer(align.app, name="align")
+app.add_typer(policy.app, name="policy")
+app.add_typer(models.app, name="models")
+app.command("chat")(chat.chat)
+
+
+@app.callback(invoke_without_command=True)
+def _version(version: bool = typer.Option(False, "--version", help="Print the version and exit.")) -> None:
+    if version:
+        from precepts import __version__
+
+        print(__version__)
+        raise typer.Exit
+
+
+def main() -> None:
+    """The console script. A user's mistake is one clear line and exit code 2, never a traceback."""
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
+    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+    try:
+        app()
+    except PreceptsError as error:
+        print(f"precepts: {error}", file=sys.stderr)
+        raise SystemExit(error.exit_code) from None
+    except KeyboardInterrupt:
+        print("precepts: interrupted; the same command goes on from here", file=sys.stderr)
+        raise SystemExit(130) from None
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise SystemExit(0) from None

@@ -1,0 +1,5 @@
+"""`python -m precepts.cli`."""
+
+from precepts.cli import main
+
+main()

@@ -1,0 +1,70 @@
+"""`precepts policy`: check, show, brief."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from precepts.policy import Policy, brief, lint, load_policy, starter_path
+from precepts.runs import to_json
+
+app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="The written policy: check it, show it, brief it.")
+
+Source = Annotated[Path | None, typer.Argument(help="A policy in YAML.")]
+Starter = Annotated[bool, typer.Option("--starter", help="The policy that ships with precepts.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+
+
+def _source(path: Path | None, starter: bool) -> Path:
+    if starter or (path is not None and str(path) == "starter" and not path.exists()):
+        return starter_path()
+    if path is None:
+        raise typer.BadParameter("give a policy file, or --starter")
+    return path
+
+
+@app.command("check")
+def check(
+    path: Source = None, starter: Starter = False,
+    cases: Annotated[str | None, typer.Option(help="Cases that the clauses should have: a JSONL file or `starter`.")] = None, as_json: AsJson = False,
+) -> None:  # fmt: skip
+    """Lints a policy: what is wrong, with file and line. Exit code 1 if there is an error."""
+    from precepts.data import load_cases
+
+    source = _source(path, starter)
+    policy = load_policy(source)
+    findings = lint(policy, source, load_cases(cases) if cases == "starter" else Path(cases) if cases else None)
+    if as_json:
+        print(to_json({"v": 1, "findings": findings}, indent=1))
+    else:
+        for f in findings:
+            print(
+                f"{f.path}:{f.line}: {f.level}: {f.message} [{f.code}]"
+                if f.line
+                else f"{f.path}: {f.level}: {f.message} [{f.code}]"
+            )
+        kinds = [clause.kind for clause in policy.clauses]
+        print(f"{source}: {len(policy.categories)} categories, {len(kinds)} clauses, {len(findings)} findings")
+    if any(f.level == "error" for f in findings):
+        raise typer.Exit(1)
+
+
+@app.command("show")
+def show(path: Source = None, starter: Starter = False, as_json: AsJson = False) -> None:
+    """Shows a policy: its file as it stands, or as JSON."""
+    source = _source(path, starter)
+    policy = load_policy(source)
+    print(policy.model_dump_json(indent=1) if as_json else source.read_text("utf-8"), end="")
+
+
+@app.command("brief")
+def brief_(
+    path: Source = None,
+    category: Annotated[str | None, typer.Option(help="The category to give in full.")] = None,
+    starter: Starter = False,
+) -> None:
+    """Prints what a teacher or a judge reads: every category's summary, and one category in full."""
+    policy: Policy = load_policy(_source(path, starter))
+    print(brief(policy, category))

@@ -1,0 +1,97 @@
+"""What commands print: tables for people, one JSON document for programs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from precepts.pipelines.align import all_evidence
+from precepts.pipelines.measure import Measured
+from precepts.runs import Run, to_json
+from precepts.types import Evidence
+
+CLAIMS = (
+    "refusal_rate",
+    "not_overrefuse",
+    "not_unsafe",
+    "safe_completion",
+    "balanced_accuracy",
+    "decision_auc",
+    "opener_auc",
+)
+_FIELDS = ("value", "low", "high", "n", "n_unscored", "estimator")
+
+
+def metrics_json(evidence: Sequence[Evidence]) -> dict[str, Any]:
+    """`{"v": 1, "metrics": …, "paired": …}` of the overall rows of one arm. A claim that was not measured is null."""
+    found: dict[str, Any] = dict.fromkeys(CLAIMS)
+    paired: dict[str, Any] = {}
+    for row in evidence:
+        if "category" in row.slice:
+            continue
+        name = row.claim.removeprefix("align/")
+        target = paired.setdefault(row.baseline, {}) if row.baseline else found
+        target[name] = {field: getattr(row, field) for field in _FIELDS}
+    return {"v": 1, "metrics": found, "paired": paired}
+
+
+def print_measured(found: Measured, *, as_json: bool) -> None:
+    """The metrics of `align eval --cases`."""
+    arm = [e for e in found.evidence if e.slice.get("arm") == found.arm]
+    if as_json:
+        print(
+            to_json({**metrics_json(arm), "model": found.arm, "set": found.set, "evidence": str(found.path)}, indent=1)
+        )
+        return
+    Console().print(_table(f"{found.set}, {found.num_cases} cases", found.evidence))
+    print(f"evidence: {found.path}")
+
+
+def print_run(run: Run, *, as_json: bool) -> None:
+    """A run's arms and rates, where the card is, and how to talk to the model."""
+    evidence = all_evidence(run)
+    card = run.path / "card.html"
+    if as_json:
+        arms = sorted({(e.slice["set"], e.slice["arm"]) for e in evidence})
+        results = {
+            f"{s}/{a}": metrics_json([e for e in evidence if (e.slice["set"], e.slice["arm"]) == (s, a)])
+            for s, a in arms
+        }
+        print(
+            to_json(
+                {"v": 1, "run": str(run.path), "arms": results, "card": str(card) if card.exists() else None}, indent=1
+            )
+        )
+        return
+    for name in dict.fromkeys(e.slice["set"] for e in evidence):
+        Console().print(_table(f"{name} (95 % intervals)", [e for e in evidence if e.slice["set"] == name]))
+    if card.exists():
+        print(f"card:  {card}")
+    print(f"chat:  precepts chat {run.path}")
+    print(f"eval:  precepts align eval {run.path} --cases xstest --baseline precepts/smollm2-135m")
+
+
+def _table(title: str, evidence: Sequence[Evidence]) -> Table:
+    overall = [e for e in evidence if "category" not in e.slice]
+    arms = list(dict.fromkeys((e.slice["arm"], e.baseline) for e in overall))
+    arms.sort(key=lambda a: a[1] is not None)
+    table = Table(title=title, title_justify="left")
+    table.add_column("")
+    for arm, baseline in arms:
+        table.add_column(f"{arm} − {baseline}" if baseline else arm, justify="right")
+    for claim in dict.fromkeys(e.claim for e in overall):
+        rows = {(e.slice["arm"], e.baseline): e for e in overall if e.claim == claim}
+        table.add_row(claim.removeprefix("align/"), *(_cell(rows.get(arm)) for arm in arms))
+    return table
+
+
+def _cell(row: Evidence | None) -> str:
+    if row is None or row.value is None:
+        return "–"
+    interval = f" [{row.low:.2f}, {row.high:.2f}]" if row.low is not None and row.high is not None else ""
+    sign = "+" if row.baseline else ""
+    unscored = f" ({row.n_unscored} unscored)" if row.n_unscored else ""
+    return f"{row.value:{sign}.2f}{interval} n={row.n}{unscored}"

@@ -1,0 +1,96 @@
+"""Policy-aware generation: a teacher that reads the policy writes what a student will learn without it.
+
+Two modes (Guan et al. 2024, arXiv 2412.16339, section 2.3.1):
+
+- *written*: the teacher reads the brief of the case's category and writes reasoning and answer itself.
+- *guided*, for a teacher too small for that: the reasoning lines come from the clause that governs the case and from its text in the
+  policy, and the teacher writes the answer under the brief, from an opening in the style that the clause's kind asks for.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from importlib import resources
+from typing import Literal
+
+from precepts.errors import InputError
+from precepts.models.format import reasoning
+from precepts.models.generation import Conversation, Generated, Model, Sampling
+from precepts.policy import Clause, Policy, brief
+from precepts.types import Case, Disposition, Message
+
+Mode = Literal["guided", "written"]
+
+OPENINGS: dict[Disposition, str] = {
+    "refuse": "I'm sorry, but I can't help with",
+    "comply": "",
+    "safe_complete": "I'm not a professional, but",
+}
+"""How a guided answer begins; the teacher goes on from there."""
+
+
+_SENTENCES: dict[Disposition, int] = {"refuse": 2, "comply": 3, "safe_complete": 3}
+_SENTENCE_END = re.compile(r"[.!?][\"'”’)]?(?=\s|\Z)")
+
+
+def _prompt(name: str) -> str:
+    return (resources.files("precepts.deliberative") / "prompts" / name).read_text("utf-8").strip()
+
+
+def governing_clause(case: Case, policy: Policy) -> Clause | None:
+    """The clause that decides the case: the first it names, as the policy has it now; None if it names none."""
+    return policy.clause(case.clauses[0]) if case.clauses else None
+
+
+def teacher_conversation(case: Case, policy: Policy, *, mode: Mode) -> Conversation:
+    """What the teacher reads: the brief of the case's category and the instructions, then the conversation."""
+    clause = governing_clause(case, policy)
+    if mode == "guided" and clause is not None:
+        parts = [policy.styles.get(clause.kind, ""), _prompt("guided.txt")]
+    else:
+        parts = [brief(policy, policy.category_of(clause.id).id if clause else case.category), _prompt("written.txt")]
+    own = [m.content for m in case.messages if m.role == "system"]
+    rest = [m for m in case.messages if m.role != "system"]
+    return (Message(role="system", content="\n\n".join([*parts, *own])), *rest)
+
+
+def generate(
+    cases: Sequence[Case], *, teacher: Model, policy: Policy, mode: Mode, sampling: Sampling, seeds: Sequence[int]
+) -> list[Generated]:
+    """One completion a case, in the completion format.
+
+    Raises:
+        InputError: In guided mode, if a case names no clause: there is nothing to take its reasoning from.
+    """
+    conversations = [teacher_conversation(case, policy, mode=mode) for case in cases]
+    if mode == "written":
+        return teacher.generate(conversations, sampling=sampling, seeds=seeds)
+    clauses: list[Clause] = []
+    for case in cases:
+        clause = governing_clause(case, policy)
+        if clause is None:
+            raise InputError(
+                f"Case {case.id} names no clause, which guided generation needs. Name its clauses, or use --mode written."
+            )
+        clauses.append(clause)
+    openings = [OPENINGS[clause.kind] for clause in clauses]
+    made = teacher.generate(conversations, sampling=sampling, seeds=seeds, prefills=openings)
+    out: list[Generated] = []
+    for case, clause, result in zip(cases, clauses, made, strict=True):
+        answer, whole = shortened(result.text.strip(), most=None if case.pair is None else _SENTENCES[clause.kind])
+        think = reasoning(verdict=clause.kind, clause=clause.id, why=clause.reason)
+        reason = "stop" if whole and result.stop_reason != "error" else result.stop_reason
+        out.append(result._replace(text=think + answer, stop_reason=reason))
+    return out
+
+
+def shortened(answer: str, *, most: int | None) -> tuple[str, bool]:
+    """The answer up to its last full sentence, at most `most` of them, and whether there is one.
+
+    A small teacher rarely ends by itself within the limit, and an answer cut in the middle would teach the student to ramble.
+    """
+    ends = [match.end() for match in _SENTENCE_END.finditer(answer)]
+    if not ends:
+        return answer, False
+    return answer[: ends[-1] if most is None else ends[:most][-1]].strip(), True

@@ -1,0 +1,5 @@
+"""Evaluations: a model over cases, judged, as Evidence.
+
+`complete` runs an arm by planned batches; `judge_all` makes the flat table of scores that every number is computed from; `arm_evidence`
+and `paired_evidence` state the claims. IFEval is checked by program.
+"""

@@ -1,0 +1,90 @@
+"""Running a model over cases: completions by planned batches, one arm at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from precepts.models.format import parse
+from precepts.models.generation import Conversation, Generated, Model, Sampling, ScoringModel, plan_batches
+from precepts.progress import progress
+from precepts.runs import Run
+from precepts.types import Case, Completion, Message, content_key
+
+System = Callable[[Case], str | None]
+"""What an arm puts before a case: a system text, or nothing (the bare prompt)."""
+
+
+def conversation_of(case: Case, system: str | None) -> Conversation:
+    """The case's turns, with the system text before them; a case's own system turn is kept behind it."""
+    if system is None:
+        return case.messages
+    own = [m for m in case.messages if m.role == "system"]
+    rest = [m for m in case.messages if m.role != "system"]
+    text = "\n\n".join([system, *(m.content for m in own)])
+    return (Message(role="system", content=text), *rest)
+
+
+def completion_of(
+    case: Case, made: Generated, *, model: str, key: str, seed: int, batch: int, opener: float | None
+) -> Completion:
+    """A model's output with reasoning and answer apart."""
+    parsed = parse(made.text)
+    return Completion(
+        key=key, case_id=case.id, model=model, text=made.text, cot=parsed.cot, answer=parsed.answer, clause=parsed.clause,
+        verdict=parsed.verdict, valid_format=parsed.valid, stop_reason=made.stop_reason, num_tokens=made.num_tokens,
+        decision=made.decision, opener=opener, batch=batch, seed=seed, error=made.error,
+    )  # fmt: skip
+
+
+def complete(
+    cases: Sequence[Case], *, model: Callable[[], Model], name: str, run: Run, label: str, sampling: Sampling, seed: int,
+    system: System | None = None, batch_size: int = 48,
+) -> list[Completion]:  # fmt: skip
+    """One completion a case, in the plan's order, kept in the run's `completions` table; what is there already is read.
+
+    `model` is called only if something is left to do, so that a finished stage loads nothing.
+    """
+    by_id = {case.id: case for case in cases}
+    planned = plan_batches(cases, size=batch_size)
+    loaded: list[Model] = []
+
+    def make(number: int, ids: Sequence[str]) -> list[dict[str, Any]]:
+        if not loaded:
+            loaded.append(model())
+        chosen = [by_id[i] for i in ids]
+        conversations = [conversation_of(case, system(case) if system else None) for case in chosen]
+        seeds = [int(content_key(seed, case.id), 16) % 2**31 for case in chosen]
+        made = loaded[0].generate(conversations, sampling=sampling, seeds=seeds)
+        openers = _openers(loaded[0], conversations, made)
+        return [
+            completion_of(
+                case,
+                result,
+                model=name,
+                key=content_key(name, case.id, list(c), sampling, s),
+                seed=s,
+                batch=number,
+                opener=opener,
+            ).model_dump(mode="json")
+            for case, c, result, s, opener in zip(chosen, conversations, made, seeds, openers, strict=True)
+        ]
+
+    done = len(run.rows("completions"))
+    out: list[Completion] = []
+    with progress(label, len(cases), unit="cases") as bar:
+        for _, rows in run.batches("completions", planned, make):
+            out += [Completion.model_validate(row) for row in rows]
+            bar.advance(len(rows), replayed=len(out) <= done)
+    return out
+
+
+def _openers(model: Model, conversations: Sequence[Conversation], made: Sequence[Generated]) -> list[float | None]:
+    """How the answers open, read after each completion's own reasoning; None from models whose probabilities cannot be read."""
+    if not isinstance(model, ScoringModel):
+        return [None] * len(made)
+    heads: list[str] = []
+    for result in made:
+        before, closed, _ = result.text.partition("</think>")
+        heads.append(f"{before}{closed}\n" if closed else "")
+    return list(model.openers(conversations, prefills=heads))

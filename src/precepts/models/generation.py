@@ -1,0 +1,77 @@
+"""Sampling, results and batch plans: what every model, local or remote, agrees on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol, runtime_checkable
+
+from precepts.types import Case, Message, StopReason
+
+Conversation = Sequence[Message]
+
+
+class Sampling(NamedTuple):
+    """How tokens are chosen. Temperature 0 is greedy; otherwise each row has its own generator, seeded by its seed."""
+
+    max_tokens: int = 128
+    temperature: float = 0.0
+    top_p: float = 1.0
+
+
+class Generated(NamedTuple):
+    """What a model wrote: text (prefill included), why it ended, how many new tokens; log-odds in nats where they were asked for."""
+
+    text: str
+    stop_reason: StopReason = "stop"
+    num_tokens: int = 0
+    decision: float | None = None
+    error: str | None = None
+
+
+@runtime_checkable
+class Model(Protocol):
+    """Anything that answers conversations."""
+
+    name: str
+
+    def generate(
+        self,
+        conversations: Sequence[Conversation],
+        *,
+        sampling: Sampling,
+        seeds: Sequence[int] | None = None,
+        prefills: Sequence[str] | None = None,
+    ) -> list[Generated]:
+        """One result a conversation, in order. A row that cannot be had is a `Generated` with stop reason `error`, never an exception."""
+        ...
+
+
+@runtime_checkable
+class ScoringModel(Model, Protocol):
+    """A model whose probabilities can be read, forward only."""
+
+    def log_probs(self, conversations: Sequence[Conversation], continuations: Sequence[str]) -> list[float]:
+        """Mean log-probability (nats a token) of each continuation after its conversation."""
+        ...
+
+    def openers(self, conversations: Sequence[Conversation], *, prefills: Sequence[str] | None = None) -> list[float]:
+        """Log-odds that the answer opens with a refusal against any other opener, read at the answer's first tokens."""
+        ...
+
+
+def plan_batches(cases: Sequence[Case], *, size: int) -> list[list[str]]:
+    """Case ids in batches of similar length within a category, so that a batch shares its brief and wastes little padding.
+
+    The plan is made once from the whole job and kept: bf16 results depend on what shares a batch, so a resumed run replays whole
+    batches of this plan.
+    """
+    assert size > 0, "a batch holds at least one case"
+    ordered = sorted(cases, key=lambda case: (case.category or "", sum(len(m.content) for m in case.messages), case.id))
+    batches: list[list[str]] = []
+    category: str | None = None
+    for case in ordered:
+        if not batches or len(batches[-1]) == size or (case.category or "") != category:
+            batches.append([])
+            category = case.category or ""
+        batches[-1].append(case.id)
+    return batches

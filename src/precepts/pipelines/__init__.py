@@ -1,0 +1,1 @@
+"""What a person runs end to end. The only room that joins the others: `align` and its stages, `measure` for any cases on any model."""

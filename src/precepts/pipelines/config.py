@@ -1,0 +1,123 @@
+"""What an `align` run is asked to do: resolved once, kept in the run's plan, never changed after."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal
+
+from precepts.data import STARTER, load_cases
+from precepts.deliberative import Mode
+from precepts.errors import InputError
+from precepts.policy import Policy, load_policy, starter_path
+from precepts.runs import Run, write_atomic
+from precepts.types import Case, Disposition, Frozen, content_key
+
+EMBEDDED = "precepts/smollm2-135m"
+
+Split = Literal["train", "dev", "test"]
+
+
+class SFTOptions(Frozen):
+    """What of the fine-tuning may be chosen; the rest are the defaults of `training.SFTSettings`."""
+
+    mode: Literal["top", "full", "lora"] = "top"
+    epochs: int = 2
+    max_steps: int | None = None
+
+
+class AlignConfig(Frozen):
+    """One `align` run."""
+
+    policy: str
+    cases: str = STARTER
+    model: str = EMBEDDED
+    teacher: str | None = None
+    judge: str | None = None
+    mode: Mode = "guided"
+    seed: int = 0
+    limit: int | None = None
+    num_answers: int = 900
+    max_answer_tokens: int = 96
+    eval_limit: int | None = 400
+    max_eval_tokens: int = 128
+    sft: SFTOptions = SFTOptions()
+
+
+def begin(out: Path, config: AlignConfig, *, command: str) -> Run:
+    """Starts or continues a run: its plan, and copies of policy and cases, so that it stands by itself."""
+    run = Run(out)
+    source = starter_path() if config.policy == STARTER else Path(config.policy)
+    policy = load_policy(source)
+    cases = load_cases(config.cases)
+    for case in cases:
+        if case.clauses:
+            policy.disposition(case.clauses)
+    digest = hashlib.sha256("".join(c.model_dump_json() for c in cases).encode()).hexdigest()[:16]
+    plan = {
+        **config.model_dump(mode="json"),
+        "policy_digest": policy.digest,
+        "cases_digest": digest,
+        "stages": ["data", "sft", "eval", "card"],
+    }
+    run.begin(plan)
+    if not (out / "policy.yaml").exists():
+        shutil.copyfile(source, out / "policy.yaml")
+    if not run.table("cases").exists():
+        run.write("cases", with_splits(cases))
+        write_atomic(out / "command.txt", command + "\n")
+    return run
+
+
+def config_of(run: Run) -> AlignConfig:
+    """The configuration in a run's plan.
+
+    Raises:
+        MissingError: If the directory is not a run.
+        InputError: If the plan is not of `align`.
+    """
+    plan = run.plan
+    known = {k: plan[k] for k in AlignConfig.model_fields if k in plan}
+    if "policy" not in known:
+        raise InputError(f"{run.path} is a run of another command, not of `precepts align`.")
+    return AlignConfig.model_validate(known)
+
+
+def policy_of(run: Run) -> Policy:
+    """The policy the run was begun with."""
+    return load_policy(run.path / "policy.yaml")
+
+
+def cases_of(run: Run, split: Split) -> list[Case]:
+    """The run's cases of one split, in the file's order."""
+    return [case for case in (Case.model_validate(row) for row in run.rows("cases")) if case.split == split]
+
+
+def with_splits(cases: Sequence[Case]) -> list[Case]:
+    """The cases, each in a split: those that name none are put in one by their topic, pair or id, so that twins stay together.
+
+    By hash: 70 % train, 10 % dev, 20 % test, the same on every machine.
+    """
+    out: list[Case] = []
+    for case in cases:
+        if case.split is None:
+            share = int(content_key("split", case.topic or case.pair or case.id), 16) % 100
+            case = case.model_copy(update={"split": "train" if share < 70 else "dev" if share < 80 else "test"})
+        out.append(case)
+    return out
+
+
+def asked(case: Case, policy: Policy) -> Disposition | None:
+    """What the policy asks of a case; training and filter use this and never the case's own disposition."""
+    return policy.disposition(case.clauses) if case.clauses else None
+
+
+def sample(cases: Sequence[Case], size: int | None, *, seed: int, pairs: bool = False) -> list[Case]:
+    """At most `size` cases, chosen by hash (no order of the file matters) and given back in the file's order; twins stay together."""
+    if size is None or size >= len(cases):
+        return list(cases)
+    ranked = sorted(cases, key=lambda c: (content_key("sample", seed, (c.pair or c.id) if pairs else c.id), c.id))
+    chosen = {case.id for case in ranked[:size]}
+    return [case for case in cases if case.id in chosen]

@@ -1,0 +1,69 @@
+"""`precepts align eval --cases`: any cases file on any model reference, alone or against a baseline."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+from precepts.errors import InputError
+from precepts.models import model_name
+from precepts.pipelines.config import config_of, policy_of
+from precepts.pipelines.evaluate import IFEVAL, SFT, ArmSpec, evaluate, set_cases
+from precepts.policy import Policy, load_policy
+from precepts.runs import PLAN, Run
+from precepts.types import Evidence
+
+_IFEVAL_TOKENS = 512
+
+
+class Measured(NamedTuple):
+    """What was measured: the arm's name, the set, its evidence and where that is kept."""
+
+    arm: str
+    set: str
+    num_cases: int
+    evidence: list[Evidence]
+    path: Path
+
+
+def measure(
+    target: str,
+    source: str,
+    *,
+    baseline: str | None,
+    policy: Path | None,
+    limit: int | None,
+    seed: int,
+    max_tokens: int,
+    out: Path | None,
+) -> Measured:
+    """Measures a model on a set, keeping everything in the run (or in `out`), so that the numbers can be recomputed."""
+    own = Run(target) if (Path(target) / PLAN).exists() else None
+    name, cases = set_cases(source, limit=limit)
+    if not cases:
+        raise InputError(f"{source} holds no cases.")
+    root = out or (own.path if own else Path("runs/eval"))
+    found: Policy | None = load_policy(policy) if policy else policy_of(own) if own and "policy" in own.plan else None
+    base = config_of(own).model if own else None
+    arm = ArmSpec(SFT if own else model_name(target), target)
+    arms = [arm]
+    if baseline is not None:
+        arms.insert(0, ArmSpec("base" if baseline == base else model_name(baseline), baseline))
+    if len({a.name for a in arms}) < len(arms):
+        raise InputError(f"The model and its --baseline are both {arm.name}; a comparison needs two.")
+    label = name if limit is None else f"{name}-{len(cases)}"
+    stage = Run(root).stage("eval")
+    tokens = max(max_tokens, _IFEVAL_TOKENS) if name == IFEVAL else max_tokens
+    with stage.locked():
+        evidence = evaluate(
+            stage,
+            arms,
+            cases,
+            set_name=label,
+            policy=found,
+            seed=seed,
+            max_tokens=tokens,
+            root=root,
+            baseline=arms[0].name if baseline else None,
+        )
+    return Measured(arm.name, label, len(cases), evidence, stage.path / label / "evidence.jsonl")

@@ -1,0 +1,215 @@
+"""Supervised fine-tuning on TRL: one subclass, three modes (all layers, LoRA, top layers over cached activations).
+
+A row of the trainer's dataset is a planned *step*, so that order, resume and batch composition follow the plan and nothing else.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import shutil
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from datasets import Dataset
+from torch.utils.data import SequentialSampler
+from transformers import AutoTokenizer, TrainerCallback
+from trl.trainer.sft_config import SFTConfig
+from trl.trainer.sft_trainer import SFTTrainer
+
+from precepts.models.engine import SETTINGS
+from precepts.models.format import OPENING
+from precepts.progress import Bar, progress
+from precepts.runs import Run, write_atomic
+from precepts.training.examples import Example, plan_steps, shared_prefix, tokenize
+from precepts.training.losses import weighted_cross_entropy
+from precepts.training.trunk import Trunk, num_layers, run_trunk, save_joined, upper_model
+from precepts.types import Frozen, Message
+
+Mode = Literal["top", "full", "lora"]
+
+
+class SFTSettings(Frozen):
+    """How to fine-tune. Defaults are for the embedded model (docs/log.md says what was measured)."""
+
+    mode: Mode = "top"
+    top_layers: int = 12
+    lora_rank: int = 32
+    learning_rate: float = 3e-4
+    batch_size: int = 32
+    epochs: int = 2
+    warmup_share: float = 0.1
+    weight_decay: float = 0.01
+    max_grad_norm: float = 1.0
+    num_checkpoints: int = 3
+    max_steps: int | None = None
+
+
+def train_sft(examples: Sequence[Example], *, base: Path, run: Run, settings: SFTSettings, seed: int) -> Path:
+    """Fine-tunes `base` on the examples and returns the trained model's directory (`run.path/model`).
+
+    Killed and called again, it goes on from the last whole checkpoint and ends at the same weights.
+    """
+    target = run.path / "model"
+    if (target / "model.safetensors").exists() and (target / SETTINGS).exists():
+        return target
+    _quiet()
+    torch.manual_seed(seed)
+    tokenizer: Any = AutoTokenizer.from_pretrained(base)
+
+    def render(messages: Sequence[Message]) -> str:
+        return tokenizer.apply_chat_template(
+            [m.model_dump() for m in messages], tokenize=False, add_generation_prompt=True
+        )
+
+    def ids_of(text: str) -> list[int]:
+        return tokenizer(text, add_special_tokens=False)["input_ids"]
+
+    tokens = [tokenize(e, render=render, ids_of=ids_of, end=tokenizer.eos_token_id) for e in examples]
+    prefix = shared_prefix(tokens)
+    steps = plan_steps([len(t.ids) for t in tokens], batch_size=settings.batch_size, epochs=settings.epochs, seed=seed)
+    steps = steps[: settings.max_steps]
+    frozen = num_layers(base) - settings.top_layers if settings.mode == "top" else 0
+    frozen = max(frozen, 0)
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    with progress("run frozen layers once", len(tokens), unit="examples") as bar:
+        trunk = run_trunk(base, tokens, prefix, layers=frozen, advance=bar.advance, device=device)
+    model = upper_model(base, layers=frozen)
+    if settings.mode == "lora":
+        _add_lora(model, rank=settings.lora_rank)
+    every = max(1, -(-len(steps) // (settings.num_checkpoints + 1)))
+    checkpoints = run.path / "checkpoints"
+    trainer = WeightedTrainer(
+        model,
+        trunk=trunk,
+        steps=steps,
+        run=run,
+        tokenizer=tokenizer,
+        settings=settings,
+        seed=seed,
+        every=every,
+        checkpoints=checkpoints,
+    )
+    with progress("fine-tune", len(steps), unit="steps") as bar:
+        trainer.add_callback(_ShowProgress(bar))
+        trainer.train(resume_from_checkpoint=_last_checkpoint(checkpoints))
+    if settings.mode == "lora":
+        _merge_lora(model)
+    save_joined(base, model, target, layers=frozen)
+    write_atomic(target / SETTINGS, json.dumps({"opening": OPENING}, indent=1))
+    shutil.rmtree(checkpoints, ignore_errors=True)
+    return target
+
+
+class WeightedTrainer(SFTTrainer):  # pyright: ignore[reportUntypedBaseClass]
+    """TRL's SFTTrainer with our batches (a planned step each) and a loss that weighs tokens."""
+
+    def __init__(
+        self, model: Any, *, trunk: Trunk, steps: list[list[int]], run: Run, tokenizer: Any, settings: SFTSettings, seed: int, every: int,
+        checkpoints: Path,
+    ) -> None:  # fmt: skip
+        """Sets TRL up for one pass over the planned steps."""
+        self._run = run
+        config = SFTConfig(
+            output_dir=str(checkpoints), num_train_epochs=1, per_device_train_batch_size=1, learning_rate=settings.learning_rate,
+            lr_scheduler_type="linear", warmup_steps=max(1, round(settings.warmup_share * len(steps))), weight_decay=settings.weight_decay,
+            adam_beta2=0.98, max_grad_norm=settings.max_grad_norm, bf16=True, use_cpu=not torch.cuda.is_available(), seed=seed,
+            data_seed=seed, save_strategy="steps", save_steps=every, save_total_limit=2, logging_steps=max(1, len(steps) // 40),
+            report_to=[], disable_tqdm=True, dataset_kwargs={"skip_prepare_dataset": True}, remove_unused_columns=False,
+            gradient_checkpointing=False, dataloader_pin_memory=False, optim="adamw_torch_fused", packing=False,
+        )  # fmt: skip
+        super().__init__(
+            model=model,
+            args=config,
+            train_dataset=Dataset.from_dict({"step": list(range(len(steps)))}),
+            data_collator=lambda rows: trunk.batch(steps[rows[0]["step"]])._asdict(),  # pyright: ignore[reportUnknownLambdaType]
+            processing_class=tokenizer,
+        )
+        self.model_accepts_loss_kwargs = False
+
+    def compute_loss(
+        self, model: Any, inputs: dict[str, Any], return_outputs: bool = False, num_items_in_batch: Any = None
+    ) -> Any:
+        """Weighted cross-entropy at the positions that weigh anything."""
+        with torch.autocast(self.args.device.type, torch.bfloat16):
+            logits_NV = model(inputs["prefix_PD"], inputs["hidden_BTD"], inputs["rows_N"], inputs["columns_N"])
+        loss = weighted_cross_entropy(logits_NV, inputs["targets_N"], inputs["weights_N"])
+        return (loss, {"logits": logits_NV}) if return_outputs else loss
+
+    def _get_train_sampler(self, train_dataset: Any = None) -> Any:
+        steps: Any = train_dataset if train_dataset is not None else self.train_dataset
+        return SequentialSampler(steps)
+
+    def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
+        """Keeps the training curve in the run directory."""
+        if "loss" in logs:
+            self._run.append(
+                "curve",
+                [
+                    {
+                        "step": self.state.global_step,
+                        **{k: logs[k] for k in ("loss", "grad_norm", "learning_rate") if k in logs},
+                    }
+                ],
+            )
+
+
+class _ShowProgress(TrainerCallback):
+    def __init__(self, bar: Bar) -> None:
+        self.bar = bar
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        if state.global_step:
+            self.bar.advance(state.global_step, replayed=True)
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        self.bar.advance()
+
+
+def _last_checkpoint(checkpoints: Path) -> str | None:
+    """The newest checkpoint that was written to its end; half-written ones are removed."""
+    found = sorted(checkpoints.glob("checkpoint-*"), key=lambda p: int(p.name.split("-")[1]), reverse=True)
+    for path in found:
+        try:
+            state = json.loads((path / "trainer_state.json").read_text("utf-8"))
+            whole = state["global_step"] == int(path.name.split("-")[1])
+            for name in ("optimizer.pt", "scheduler.pt", "rng_state.pth"):
+                whole = whole and (path / name).stat().st_size > 0
+            torch.load(path / "optimizer.pt", map_location="cpu", weights_only=True, mmap=True)
+        except (OSError, ValueError, KeyError, RuntimeError):
+            whole = False
+        if whole:
+            return str(path)
+        shutil.rmtree(path, ignore_errors=True)
+    return None
+
+
+def _add_lora(model: Any, *, rank: int) -> None:
+    from peft import LoraConfig, inject_adapter_in_model
+
+    targets = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
+    for parameter in model.parameters():
+        parameter.requires_grad_(False)
+    inject_adapter_in_model(LoraConfig(r=rank, lora_alpha=2 * rank, target_modules=targets), model.model)
+
+
+def _merge_lora(model: Any) -> None:
+    from peft.tuners.lora import LoraLayer
+
+    for name, module in list(model.model.named_modules()):
+        if isinstance(module, LoraLayer):
+            merged: Any = module
+            merged.merge()
+            parent, _, child = name.rpartition(".")
+            setattr(model.model.get_submodule(parent), child, merged.get_base_layer())
+
+
+def _quiet() -> None:
+    """Trainers talk on stdout, which is for results."""
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    logging.getLogger("transformers").setLevel(logging.ERROR)
+    warnings.filterwarnings("ignore", message=".*gradient_checkpointing.*", category=FutureWarning)
