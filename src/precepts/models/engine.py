@@ -85,8 +85,17 @@ class Engine:
 
     def prompt_text(self, conversation: Conversation) -> str:
         """The conversation as the model reads it, up to where it answers."""
-        turns = [{"role": "system" if m.role == "developer" else m.role, "content": m.content} for m in conversation]
+        turns = [
+            {"role": "system" if m.role == "developer" else m.role, "content": self._defused(m.content)}
+            for m in conversation
+        ]
         return self.tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True)
+
+    def _defused(self, text: str) -> str:
+        """The text with special tokens broken up, so that what a user writes can end no turn and begin none."""
+        for token in self.tokenizer.all_special_tokens:
+            text = text.replace(token, f"{token[:1]}\u200b{token[1:]}")
+        return text
 
     # --- generation -----------------------------------------------------------------------------------------------
 
@@ -104,6 +113,8 @@ class Engine:
         A trained model's opening is run together with the prompt and kept for the rows that would have written it anyway (checked token
         by token); the others write freely. So the verdict's log-odds come with generation.
         """
+        if not conversations:
+            return []
         prompts = [self.prompt_text(c) for c in conversations]
         seeds = seeds or range(len(prompts))
         if prefills is not None:
@@ -221,7 +232,8 @@ class Engine:
                     out[i] = torch.cat([rows_TD[-1], rows_TD.mean(0)])
         finally:
             decoder.layers, decoder.norm = layers, norm
-        return torch.stack([row for row in out if row is not None])
+        width = 2 * self.model.config.hidden_size
+        return torch.stack([row for row in out if row is not None]) if out else torch.zeros((0, width))
 
     @torch.inference_mode()
     def decisions(self, conversations: Sequence[Conversation]) -> list[list[float]]:
@@ -242,6 +254,8 @@ class Engine:
 
         The prompt runs once; each path of the opener tree is then tried on its cache, which is cut back after it.
         """
+        if not conversations:
+            return []
         texts = [self.prompt_text(c) for c in conversations]
         if prefills is not None:
             texts = [t + f for t, f in zip(texts, prefills, strict=True)]
@@ -251,8 +265,10 @@ class Engine:
         total_B = torch.zeros(len(texts), device=self.device)
         reach: dict[tuple[int, ...], Tensor] = {(): torch.zeros(len(texts), device=self.device)}
         for path in sorted(tree):
-            log_BV = (self._after(rows, path) if path else rows.logits_BV).float().log_softmax(-1)
-            rows.cache.crop(length)
+            logits_BV = self._after(rows, path) if path else rows.logits_BV
+            log_BV = logits_BV.float().log_softmax(-1)
+            if path:
+                rows.cache.crop(-len(path))
             for token in tree[path].inner:
                 reach[(*path, token)] = reach[path] + log_BV[:, token]
             if tree[path].ends:

@@ -1,0 +1,34 @@
+# Two commands: `make demo` and `make test`. Both make .venv and install what constraints.txt pins.
+PYTHON ?= python3
+BIN := .venv/bin
+RUN := PYTHONWARNINGS=ignore $(BIN)/precepts
+
+.PHONY: demo test check model install clean
+
+install: .venv/.installed
+
+.venv/.installed: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "precepts needs Python 3.11 or newer; give one with: make PYTHON=python3.12"; exit 2; }
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install -q --upgrade pip
+	$(BIN)/pip install -q -c constraints.txt torch
+	$(BIN)/pip install -q -c constraints.txt -e '.[train,evals]' --group dev
+	@touch $@
+
+model: install
+	$(RUN) models pull
+
+demo: model
+	$(RUN) align starter --out runs/demo
+
+test: model
+	$(BIN)/pytest -q
+
+check: install
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/pyright
+	$(BIN)/lint-imports
+
+clean:
+	rm -rf .venv runs
