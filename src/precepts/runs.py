@@ -115,7 +115,8 @@ class Run:
         plan = json.loads(to_json(plan))
         path = self.path / PLAN
         if not path.exists():
-            if self.path.exists() and any(p.name != LOCK for p in self.path.iterdir() if not p.is_dir()):
+            # Hidden files are our own: the lock, or half a plan that a kill left.
+            if self.path.exists() and any(p.name[0] != "." for p in self.path.iterdir() if not p.is_dir()):
                 raise InputError(f"{self.path} holds files but is not a run. Give an empty or new directory as --out.")
             write_atomic(path, to_json(plan, indent=1))
             return plan
@@ -150,10 +151,15 @@ class Run:
         return read_jsonl(path) if path.exists() else []
 
     def append(self, name: str, rows: Iterable[Row | BaseModel]) -> None:
-        """Adds rows in one write and makes them durable."""
+        """Adds rows in one write and makes them durable. A last line torn by a kill is cut off first."""
         text = "".join(to_json(row) + "\n" for row in rows)
         self.path.mkdir(parents=True, exist_ok=True)
-        with self.table(name).open("ab") as file:
+        with self.table(name).open("a+b") as file:
+            if size := file.tell():
+                file.seek(size - 1)
+                if file.read() != b"\n":
+                    file.seek(0)
+                    file.truncate(file.read().rfind(b"\n") + 1)
             file.write(text.encode())
             file.flush()
             os.fsync(file.fileno())
@@ -199,7 +205,7 @@ class Run:
         files = {
             str(path.relative_to(self.path)): file_digest(path)
             for path in sorted(self.path.rglob("*"))
-            if path.is_file() and path.name not in (DONE, LOCK) and "checkpoints" not in path.parts
+            if path.is_file() and path.name[0] != "." and path != self.path / DONE and "checkpoints" not in path.parts
         }
         row: Row = {**facts, **environment(), "files": files}
         write_atomic(self.path / DONE, to_json(row, indent=1))

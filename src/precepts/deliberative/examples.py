@@ -24,7 +24,7 @@ class Weights(Frozen):
     verdict: float = 1.0
     clause: float = 0.1
     why: float = 0.02
-    answer: float = 0.03
+    answer: float = 0.06
     max_balance: float = 4.0
 
 

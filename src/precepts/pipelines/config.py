@@ -24,7 +24,7 @@ class SFTOptions(Frozen):
     """What of the fine-tuning may be chosen; the rest are the defaults of `training.SFTSettings`."""
 
     mode: Literal["top", "full", "lora"] = "top"
-    epochs: int = 2
+    epochs: int = 1
     max_steps: int | None = None
 
 
@@ -39,10 +39,10 @@ class AlignConfig(Frozen):
     mode: Mode = "guided"
     seed: int = 0
     limit: int | None = None
-    num_answers: int = 900
+    num_answers: int = 600
     max_answer_tokens: int = 96
-    eval_limit: int | None = 400
-    max_eval_tokens: int = 128
+    eval_limit: int | None = 240
+    max_eval_tokens: int = 112
     sft: SFTOptions = SFTOptions()
 
 

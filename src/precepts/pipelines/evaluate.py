@@ -61,7 +61,7 @@ def eval_stage(run: Run, config: AlignConfig) -> list[Evidence]:
             f"{run.path} has no test cases. Give cases of split `test` in the cases file, or more cases."
         )
     return evaluate(
-        run.stage("eval"), own_arms(run, config, policy), cases, set_name="test", policy=policy, seed=config.seed,
+        run.stage("eval"), own_arms(run, config, policy), cases, set_name="test", policy=policy, seed=0,
         max_tokens=config.max_eval_tokens, root=run.path, baseline=BASE,
     )  # fmt: skip
 

@@ -7,13 +7,15 @@ from typing import NamedTuple
 
 from precepts.errors import InputError
 from precepts.models import model_name
-from precepts.pipelines.config import config_of, policy_of
+from precepts.pipelines.config import cases_of, config_of, policy_of
 from precepts.pipelines.evaluate import IFEVAL, SFT, ArmSpec, evaluate, set_cases
 from precepts.policy import Policy, load_policy
 from precepts.runs import PLAN, Run
 from precepts.types import Evidence
 
-_IFEVAL_TOKENS = 512
+_IFEVAL_TOKENS = 384
+OWN_TEST = "test"
+"""As `--cases`: all of the run's own test cases, where the run itself measures a sample."""
 
 
 class Measured(NamedTuple):
@@ -39,7 +41,10 @@ def measure(
 ) -> Measured:
     """Measures a model on a set, keeping everything in the run (or in `out`), so that the numbers can be recomputed."""
     own = Run(target) if (Path(target) / PLAN).exists() else None
-    name, cases = set_cases(source, limit=limit)
+    if own is not None and source == OWN_TEST:
+        name, cases = f"{OWN_TEST}-all", cases_of(own, "test")[:limit]
+    else:
+        name, cases = set_cases(source, limit=limit)
     if not cases:
         raise InputError(f"{source} holds no cases.")
     root = out or (own.path if own else Path("runs/eval"))

@@ -37,11 +37,11 @@ class SFTSettings(Frozen):
     """How to fine-tune. Defaults are for the embedded model (docs/log.md says what was measured)."""
 
     mode: Mode = "top"
-    top_layers: int = 12
+    top_layers: int = 10
     lora_rank: int = 32
-    learning_rate: float = 3e-4
+    learning_rate: float = 4e-4
     batch_size: int = 32
-    epochs: int = 2
+    epochs: int = 1
     warmup_share: float = 0.1
     weight_decay: float = 0.01
     max_grad_norm: float = 1.0
