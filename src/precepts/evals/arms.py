@@ -46,7 +46,7 @@ def complete(
     `model` is called only if something is left to do, so that a finished stage loads nothing.
     """
     by_id = {case.id: case for case in cases}
-    planned = plan_batches(cases, size=batch_size)
+    planned = plan_batches(cases, size=batch_size, by_category=system is not None)
     loaded: list[Model] = []
 
     def make(number: int, ids: Sequence[str]) -> list[dict[str, Any]]:

@@ -59,19 +59,23 @@ class ScoringModel(Model, Protocol):
         ...
 
 
-def plan_batches(cases: Sequence[Case], *, size: int) -> list[list[str]]:
-    """Case ids in batches of similar length within a category, so that a batch shares its brief and wastes little padding.
+def plan_batches(cases: Sequence[Case], *, size: int, by_category: bool = False) -> list[list[str]]:
+    """Case ids in batches of similar length, so that little padding is wasted; within a category, where its brief is shared.
 
     The plan is made once from the whole job and kept: bf16 results depend on what shares a batch, so a resumed run replays whole
     batches of this plan.
     """
     assert size > 0, "a batch holds at least one case"
-    ordered = sorted(cases, key=lambda case: (case.category or "", sum(len(m.content) for m in case.messages), case.id))
+
+    def group(case: Case) -> str:
+        return (case.category or "") if by_category else ""
+
+    ordered = sorted(cases, key=lambda case: (group(case), sum(len(m.content) for m in case.messages), case.id))
     batches: list[list[str]] = []
     category: str | None = None
     for case in ordered:
-        if not batches or len(batches[-1]) == size or (case.category or "") != category:
+        if not batches or len(batches[-1]) == size or group(case) != category:
             batches.append([])
-            category = case.category or ""
+            category = group(case)
         batches[-1].append(case.id)
     return batches

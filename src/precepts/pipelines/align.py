@@ -81,7 +81,8 @@ def _facts(run: Run, config: AlignConfig, evidence: Sequence[Evidence]) -> dict[
     return {
         "seed": config.seed,
         "model": config.model,
-        "counts": counts,
+        "counts": {key: counts[key] for key in ("cases", "generated", "kept", "dropped") if key in counts},
+        "training examples": counts.get("examples"),
         "filter_judge": ", ".join(counts.get("filter_judges", [])),
         "test_judge": ", ".join(judges),
         "rules_quality": [_plain(q) for q in rules_quality()],
@@ -153,4 +154,5 @@ def _plain(value: Any) -> Any:
     """A judge's quality as plain JSON."""
     if isinstance(value, BaseModel):
         return value.model_dump(mode="json")
-    return {key: _plain(item) for key, item in vars(value).items()} if hasattr(value, "__dict__") else value
+    fields: dict[str, Any] | None = value._asdict() if hasattr(value, "_asdict") else None
+    return {key: _plain(item) for key, item in fields.items()} if fields is not None else value

@@ -27,7 +27,7 @@ def data_stage(run: Run, config: AlignConfig) -> Row:
     policy = policy_of(run)
     train = sample(cases_of(run, "train"), config.limit, seed=config.seed, pairs=True)
     chosen = to_generate(train, config)
-    planned = plan_batches(chosen, size=_BATCH)
+    planned = plan_batches(chosen, size=_BATCH, by_category=config.mode == "written")
     name = config.teacher or config.model
     stage.begin({"teacher": name, "mode": config.mode, "seed": config.seed, "batches": planned})
     by_id = {case.id: case for case in chosen}
