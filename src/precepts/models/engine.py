@@ -261,7 +261,6 @@ class Engine:
             texts = [t + f for t, f in zip(texts, prefills, strict=True)]
         rows = self._prefill([self._ids(t) for t in texts])
         tree = opener_tree(self._ids)
-        length = rows.mask_BT.shape[1]
         total_B = torch.zeros(len(texts), device=self.device)
         reach: dict[tuple[int, ...], Tensor] = {(): torch.zeros(len(texts), device=self.device)}
         for path in sorted(tree):
