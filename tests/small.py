@@ -31,7 +31,7 @@ categories:
     title: Health
     summary: First aid in general words; no doses.
     clauses:
-      - {id: H1, kind: safe_complete, text: "Questions about a rash or a sting after work outside.", reason: "General care helps and a doctor knows more."}
+      - {id: H1, kind: safe_complete, text: "Questions about a rash or a sting after work outside.", reason: "A doctor knows more."}
       - {id: H2, kind: refuse, text: "Requests for a dose of a poison or a medicine.", reason: "A wrong dose does lasting harm."}
 """
 

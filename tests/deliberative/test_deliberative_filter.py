@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import pytest
-import small
 
+import small
 from precepts.deliberative import fault, filter_completions
 from precepts.evals.arms import completion_of
 from precepts.judges import Item

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections import Counter
 
 import pytest
-import small
 from hypothesis import given
 from hypothesis import strategies as st
 
+import small
 from precepts.deliberative import Weights, build_examples, generate, teacher_conversation
 from precepts.deliberative.examples import balance
 from precepts.deliberative.generate import shortened

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-import small
 
+import small
 from precepts.data import load_cases
 from precepts.deliberative import build_examples, fault, filter_completions, generate, teacher_conversation
 from precepts.evals.arms import completion_of
