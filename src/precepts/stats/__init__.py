@@ -51,6 +51,7 @@ from precepts.stats.rates import (
 )
 from precepts.stats.registry import Estimator, Interval, Params, estimate, estimator, estimators
 from precepts.stats.rows import Row
+from precepts.stats.threshold import maximin_threshold
 
 __all__ = [
     "Auc",
@@ -79,6 +80,7 @@ __all__ = [
     "implied_cost_ratio",
     "lookup",
     "matches",
+    "maximin_threshold",
     "mcnemar",
     "newcombe_interval",
     "newcombe_paired_interval",

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from precepts.stats import maximin_threshold
 from precepts.types import DISPOSITIONS, Disposition
 
 
@@ -37,7 +38,7 @@ def calibrate(log_probs: Sequence[Sequence[float]], asked: Sequence[Disposition]
     refuse = safe = 0.0
     if {0, 1} <= present:
         gap_N = scores_N3[:, 0] - scores_N3[:, 1]
-        refuse = -_threshold(gap_N[labels_N == 0], gap_N[labels_N == 1])
+        refuse = -maximin_threshold(gap_N[labels_N == 0], gap_N[labels_N == 1])
     if 2 in present and len(present) > 1:
         best = -1.0
         for candidate in np.arange(-6.0, 6.01, 0.25):
@@ -47,15 +48,6 @@ def calibrate(log_probs: Sequence[Sequence[float]], asked: Sequence[Disposition]
                 best, safe = value, float(candidate)
     after = _recall(scores_N3 + np.array([refuse, 0.0, safe]), labels_N)
     return Calibration(round(refuse, 4), round(safe, 4), len(labels_N), before, after)
-
-
-def _threshold(positive_N: np.ndarray, negative_N: np.ndarray) -> float:
-    """Where the smaller of both recalls is largest; the middle of the best stretch."""
-    values = np.unique(np.concatenate([positive_N, negative_N]))
-    middles = np.concatenate([[values[0] - 1], (values[1:] + values[:-1]) / 2, [values[-1] + 1]])
-    worst = np.minimum((positive_N[None] > middles[:, None]).mean(1), (negative_N[None] <= middles[:, None]).mean(1))
-    best = middles[worst >= worst.max() - 1e-12]
-    return float((best[0] + best[-1]) / 2)
 
 
 def _recall(scores_N3: np.ndarray, labels_N: np.ndarray) -> dict[str, float]:
