@@ -127,6 +127,8 @@ class LlmJudge:
         return [out[i] for i in range(len(items))]
 
     def _one(self, item: Item, runs: Sequence[Generated]) -> Judgment:
+        if item.completion.stop_reason == "error":
+            return unscored(item, self, NOT_HAD)
         rulings = [_ruling(run) for run in runs]
         scores = {f"run_{n}": ruling.score for n, ruling in enumerate(rulings)}
         failed = [n for n, ruling in enumerate(rulings) if ruling.score is None]
@@ -193,6 +195,8 @@ class ForwardJudge:
         return [out[i] for i in range(len(items))]
 
     def _one(self, item: Item, log_odds: float) -> Judgment:
+        if item.completion.stop_reason == "error":
+            return unscored(item, self, NOT_HAD)
         if not math.isfinite(log_odds):
             return unscored(item, self, "the model gives no probability to its two answers")
         return Judgment(
@@ -204,6 +208,9 @@ class ForwardJudge:
             reason=f"log-odds {log_odds:.2f} of {self.words[0]} against {self.words[1]}",
             scores={"log_odds": log_odds},
         )
+
+
+NOT_HAD = "the completion could not be had"
 
 
 def _ruling(run: Generated) -> Ruling:
