@@ -14,15 +14,15 @@ from precepts.policy import starter_path
 from precepts.runs import Run
 
 CLAUSE = "V4"
-CATEGORIES = ("violence", "weapons", "property")
+CATEGORIES = ("violence",)
 
 
 def trained(folder: Path, policy: Path) -> Run:
     cases = folder / "cases.jsonl"
-    chosen = [case for case in load_cases("starter") if case.category in CATEGORIES or case.category == "general"]
+    chosen = [case for case in load_cases("starter") if case.category in CATEGORIES]
     cases.parent.mkdir(parents=True)
     cases.write_text("".join(case.model_dump_json(exclude_none=True) + "\n" for case in chosen), "utf-8")
-    config = AlignConfig(policy=str(policy), cases=str(cases), num_answers=48, sft=SFTOptions(epochs=2))
+    config = AlignConfig(policy=str(policy), cases=str(cases), num_answers=24, sft=SFTOptions(epochs=2))
     run = begin(folder / "run", config, command="")
     align(run, stages=("data", "sft"))
     return run

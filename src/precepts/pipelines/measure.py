@@ -13,7 +13,7 @@ from precepts.policy import Policy, load_policy
 from precepts.runs import PLAN, Run
 from precepts.types import Evidence
 
-_IFEVAL_TOKENS = 384
+_IFEVAL_TOKENS = 256
 OWN_TEST = "test"
 """As `--cases`: all of the run's own test cases, where the run itself measures a sample."""
 
