@@ -39,7 +39,7 @@ class AlignConfig(Frozen):
     mode: Mode = "guided"
     seed: int = 0
     limit: int | None = None
-    num_answers: int = 600
+    num_answers: int = 400
     max_answer_tokens: int = 96
     eval_limit: int | None = 240
     max_eval_tokens: int = 112
