@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 from hypothesis import settings
 
+import small
 from precepts.errors import MissingError
 from precepts.models.embedded import embedded_path
 from precepts.models.openers import REFUSALS
+from process import Cli, Done
 
 settings.register_profile("tests", deadline=None)
 settings.load_profile("tests")
@@ -65,3 +68,28 @@ def embedded() -> Path:
         return embedded_path()
     except MissingError as error:
         pytest.skip(str(error))
+
+
+@pytest.fixture(scope="session")
+def cli(tmp_path_factory: pytest.TempPathFactory) -> Cli:
+    pytest.importorskip("trl")
+    return Cli(tmp_path_factory.mktemp("cli"))
+
+
+class Finished(NamedTuple):
+    """A small run that went through, what it was begun from and what it printed."""
+
+    run: Path
+    model: Path
+    argv: list[str]
+    done: Done
+
+
+@pytest.fixture(scope="session")
+def finished(cli: Cli, tiny_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Finished:
+    folder = tmp_path_factory.mktemp("finished")
+    policy, cases = small.write_policy(folder), small.write_cases(folder)
+    argv = ["align", str(policy), "--cases", str(cases), "--model", str(tiny_path), "--out"]
+    done = cli(*argv, folder / "run")
+    assert done.code == 0, done.err
+    return Finished(folder / "run", tiny_path, argv, done)

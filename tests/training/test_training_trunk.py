@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, settings
 
 torch = pytest.importorskip("torch")
 transformers = pytest.importorskip("transformers")
@@ -17,7 +16,6 @@ from precepts.training.examples import Example, Tokens, shared_prefix  # noqa: E
 from precepts.training.losses import weighted_cross_entropy  # noqa: E402
 from precepts.training.trunk import num_layers, run_trunk, save_joined, upper_model  # noqa: E402
 
-settings.register_profile("trunk", suppress_health_check=[HealthCheck.function_scoped_fixture])
 CHOSEN = [0, 3, 5, 8, 9, 14]
 
 

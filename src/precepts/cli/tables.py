@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -39,14 +40,14 @@ def metrics_json(evidence: Sequence[Evidence]) -> dict[str, Any]:
 
 
 def print_measured(found: Measured, *, as_json: bool) -> None:
-    """The metrics of `align eval --cases`."""
+    """The metrics of `align eval --cases`; as JSON `paired` holds the differences to the one baseline, by claim."""
     arm = [e for e in found.evidence if e.slice.get("arm") == found.arm]
     if as_json:
-        print(
-            to_json({**metrics_json(arm), "model": found.arm, "set": found.set, "evidence": str(found.path)}, indent=1)
-        )
+        document = metrics_json(arm)
+        print(to_json({**document, "paired": next(iter(document["paired"].values()), {})}, indent=1))
+        print(f"evidence: {found.path}", file=sys.stderr)
         return
-    Console().print(_table(f"{found.set}, {found.num_cases} cases", found.evidence))
+    _print_tables(f"{found.set}, {found.num_cases} cases", found.evidence)
     print(f"evidence: {found.path}")
 
 
@@ -67,19 +68,28 @@ def print_run(run: Run, *, as_json: bool) -> None:
         )
         return
     for name in dict.fromkeys(e.slice["set"] for e in evidence):
-        Console().print(_table(f"{name} (95 % intervals)", [e for e in evidence if e.slice["set"] == name]))
+        _print_tables(name, [e for e in evidence if e.slice["set"] == name])
     if card.exists():
         print(f"card:  {card}")
     print(f"chat:  precepts chat {run.path}")
     print(f"eval:  precepts align eval {run.path} --cases xstest --baseline precepts/smollm2-135m")
 
 
-def _table(title: str, evidence: Sequence[Evidence]) -> Table:
+def _print_tables(name: str, evidence: Sequence[Evidence]) -> None:
+    """The arms, then their differences: six columns side by side fit no terminal."""
     overall = [e for e in evidence if "category" not in e.slice]
+    for title, rows in (
+        (f"{name} (95 % intervals)", [e for e in overall if e.baseline is None]),
+        (f"{name}, paired differences (95 % intervals)", [e for e in overall if e.baseline is not None]),
+    ):
+        if rows:
+            Console().print(_table(title, rows))
+
+
+def _table(title: str, overall: Sequence[Evidence]) -> Table:
     arms = list(dict.fromkeys((e.slice["arm"], e.baseline) for e in overall))
-    arms.sort(key=lambda a: a[1] is not None)
     table = Table(title=title, title_justify="left")
-    table.add_column("")
+    table.add_column("", no_wrap=True)
     for arm, baseline in arms:
         table.add_column(f"{arm} − {baseline}" if baseline else arm, justify="right")
     for claim in dict.fromkeys(e.claim for e in overall):

@@ -18,13 +18,19 @@ from precepts.types import Case, Completion, Disposition, Frozen
 
 
 class Weights(Frozen):
-    """How much each part of a completion counts. The opening is format; the verdict is the decision."""
+    """How much each part of a completion counts.
+
+    The opening is format; the verdict is the decision; the answer's first words carry it out, and are a decision again: refusals all begin alike, so without
+    weight there they are the likeliest beginning whatever the verdict was.
+    """
 
     opening: float = 0.02
     verdict: float = 1.0
     clause: float = 0.1
-    why: float = 0.02
-    answer: float = 0.06
+    why: float = 0.05
+    first_words: float = 1.0
+    answer: float = 0.15
+    answer_repeats: int = 3
     max_balance: float = 4.0
 
 
@@ -38,7 +44,7 @@ def balance(verdicts: Sequence[Disposition], *, most: float) -> dict[Disposition
 def build_examples(
     cases: Sequence[Case], kept: Mapping[str, Completion], *, policy: Policy, weights: Weights | None = None
 ) -> list[Example]:
-    """One example a case: with the kept completion where there is one, else the decision alone.
+    """One example a case: the decision alone, or the kept completion where there is one, then `answer_repeats` times.
 
     The verdict is the one that the policy's clause asks for. A case without a clause needs a kept completion.
     """
@@ -59,6 +65,14 @@ def build_examples(
         spans = [(OPENING, w.opening), (f" {verdict}", w.verdict * factor[verdict]), (f"\nclause: {clause}", w.clause)]
         if completion is not None and completion.cot is not None:
             why = completion.cot.rpartition("why:")[2].strip()
-            spans += [(f"\nwhy: {why}\n</think>\n", w.why), (completion.answer, w.answer)]
-        out.append(Example(case_id=case.id, messages=case.messages, spans=tuple(spans), ends=completion is not None))
+            spans += [(f"\nwhy: {why}\n</think>\n", w.why), *_answer_spans(completion.answer, w)]
+        example = Example(case_id=case.id, messages=case.messages, spans=tuple(spans), ends=completion is not None)
+        out += [example] * (w.answer_repeats if completion is not None else 1)
     return out
+
+
+def _answer_spans(answer: str, w: Weights) -> list[tuple[str, float]]:
+    """The answer's first two words, and the rest."""
+    head = " ".join(answer.split(" ")[:2])
+    rest = answer[len(head) :]
+    return [(head, w.first_words), *([(rest, w.answer)] if rest else [])]

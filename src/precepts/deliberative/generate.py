@@ -30,7 +30,7 @@ OPENINGS: dict[Disposition, str] = {
 """How a guided answer begins; the teacher goes on from there."""
 
 
-_SENTENCES: dict[Disposition, int] = {"refuse": 2, "comply": 3, "safe_complete": 3}
+_SENTENCES: dict[Disposition, int] = {"refuse": 1, "comply": 2, "safe_complete": 2}
 _SENTENCE_END = re.compile(r"[.!?][\"'”’)]?(?=\s|\Z)")
 
 

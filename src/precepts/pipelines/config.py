@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
@@ -11,8 +10,9 @@ from typing import Literal
 from precepts.data import STARTER, load_cases
 from precepts.deliberative import Mode
 from precepts.errors import InputError
+from precepts.models import model_path
 from precepts.policy import Policy, load_policy, starter_path
-from precepts.runs import Run, write_atomic
+from precepts.runs import PLAN, Run, write_atomic
 from precepts.types import Case, Disposition, Frozen, content_key
 
 EMBEDDED = "precepts/smollm2-135m"
@@ -39,9 +39,9 @@ class AlignConfig(Frozen):
     mode: Mode = "guided"
     seed: int = 0
     limit: int | None = None
-    num_answers: int = 400
-    max_answer_tokens: int = 96
-    eval_limit: int | None = 240
+    num_answers: int = 480
+    max_answer_tokens: int = 64
+    eval_limit: int | None = 160
     max_eval_tokens: int = 112
     sft: SFTOptions = SFTOptions()
 
@@ -54,7 +54,16 @@ def begin(out: Path, config: AlignConfig, *, command: str) -> Run:
     cases = load_cases(config.cases)
     for case in cases:
         if case.clauses:
-            policy.disposition(case.clauses)
+            try:
+                policy.disposition(case.clauses)
+            except InputError as error:
+                raise InputError(f"{config.cases}: case {case.id}: {error}") from None
+    if not (out / PLAN).exists():
+        # A misspelt reference is told before the plan is written: a run cannot change its model afterwards.
+        trainable(config.model)
+        for ref in (config.teacher, config.judge):
+            if ref is not None:
+                model_path(ref)
     digest = hashlib.sha256("".join(c.model_dump_json() for c in cases).encode()).hexdigest()[:16]
     plan = {
         **config.model_dump(mode="json"),
@@ -64,11 +73,26 @@ def begin(out: Path, config: AlignConfig, *, command: str) -> Run:
     }
     run.begin(plan)
     if not (out / "policy.yaml").exists():
-        shutil.copyfile(source, out / "policy.yaml")
+        write_atomic(out / "policy.yaml", source.read_bytes())
     if not run.table("cases").exists():
-        run.write("cases", with_splits(cases))
         write_atomic(out / "command.txt", command + "\n")
+        run.write("cases", with_splits(cases))
     return run
+
+
+def trainable(model: str) -> Path:
+    """The directory of the model to train.
+
+    Raises:
+        InputError: If the reference has no known form, or names a model that is served elsewhere.
+        MissingError: If the model is not here.
+    """
+    base = model_path(model)
+    if base is None:
+        raise InputError(
+            f"{model} does not run here, so it cannot be trained. Use precepts/…, hf/… or a model directory."
+        )
+    return base
 
 
 def config_of(run: Run) -> AlignConfig:

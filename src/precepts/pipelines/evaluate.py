@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -18,7 +19,7 @@ from precepts.pipelines.judging import test_judge
 from precepts.policy import Policy, brief
 from precepts.progress import progress
 from precepts.runs import Run, file_digest
-from precepts.types import Case, Evidence
+from precepts.types import Case, Evidence, content_key
 
 BASE, IN_PROMPT, SFT = "base", "policy in prompt", "sft"
 IFEVAL = "ifeval"
@@ -33,8 +34,9 @@ class ArmSpec(NamedTuple):
 
     @property
     def directory(self) -> str:
-        """The arm's directory inside a set's."""
-        return self.name.replace(" ", "-")
+        """The arm's directory inside a set's: one plain name, whatever the model is called."""
+        plain = re.sub(r"[^\w.-]+", "-", self.name).strip("-.")
+        return plain if plain == self.name.replace(" ", "-") else f"{plain}-{content_key(self.name)[:6]}"
 
 
 def own_arms(run: Run, config: AlignConfig, policy: Policy) -> list[ArmSpec]:
@@ -88,6 +90,8 @@ def evaluate(
                 "seed": seed,
                 "max_tokens": max_tokens,
                 "cases": [c.id for c in cases],
+                "cases_digest": content_key([c.model_dump(mode="json") for c in cases]),
+                "policy": policy.digest if policy else None,
             }
         )
         if not run.finished:
@@ -141,9 +145,11 @@ def _write_evidence(
 
 
 def set_cases(source: str, *, limit: int | None) -> tuple[str, list[Case]]:
-    """A set's short name and its cases, by registered name or file."""
+    """A set's short name and its cases, by registered name or file. A file cannot pass for a public set or the run's own test."""
     cases = load_cases(source)
     name = source if source in ENTRIES else Path(source).stem
+    if source not in ENTRIES and name.split("-")[0] in (*ENTRIES, "test"):
+        name = f"file-{name}"
     return name, sample(cases, limit, seed=0, pairs=True)
 
 

@@ -6,8 +6,7 @@ import json
 from typing import Any
 
 from precepts.errors import InputError, MissingError, needs_extra
-from precepts.models import model_path
-from precepts.pipelines.config import AlignConfig, asked, cases_of, policy_of, sample
+from precepts.pipelines.config import AlignConfig, asked, cases_of, policy_of, sample, trainable
 from precepts.progress import progress
 from precepts.runs import Row, Run, file_digest, write_atomic
 
@@ -21,11 +20,7 @@ def sft_stage(run: Run, config: AlignConfig) -> Row:
         return json.loads((stage.path / "run.json").read_text("utf-8"))["calibration"]
     if not run.stage("data").finished:
         raise MissingError(f"{run.path} has no training data yet. Run: precepts align data {run.path}")
-    base = model_path(config.model)
-    if base is None:
-        raise InputError(
-            f"{config.model} does not run here, so it cannot be trained. Use precepts/…, hf/… or a model directory."
-        )
+    base = trainable(config.model)
     try:
         from precepts.training.examples import Example
         from precepts.training.sft import SFTSettings, train_sft

@@ -13,6 +13,10 @@ from typing import Any, NamedTuple
 from precepts.types import Frozen, Message
 
 
+_END_FACTOR = 4.0
+"""The end of turn is one token, and a model that misses it rambles: it counts as four of the answer's."""
+
+
 class Example(Frozen):
     """One training example. `messages` is the bare conversation: no policy text stands in it.
 
@@ -57,7 +61,7 @@ def tokenize(
     ids = prompt + body
     if example.ends:
         ids.append(end)
-        weights.append(bounds[-1][1])
+        weights.append(min(1.0, _END_FACTOR * bounds[-1][1]))
     return Tokens(ids, weights)
 
 

@@ -10,12 +10,14 @@ import logging
 import os
 import shutil
 import warnings
+import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
 import torch
 from datasets import Dataset
+from safetensors import SafetensorError, safe_open
 from torch.utils.data import SequentialSampler
 from transformers import AutoTokenizer, TrainerCallback
 from trl.trainer.sft_config import SFTConfig
@@ -81,8 +83,13 @@ def train_sft(examples: Sequence[Example], *, base: Path, run: Run, settings: SF
     model = upper_model(base, layers=frozen)
     if settings.mode == "lora":
         _add_lora(model, rank=settings.lora_rank)
-    every = max(1, -(-len(steps) // (settings.num_checkpoints + 1)))
+    # A checkpoint falls on a point of the curve, so that a resumed run goes on with the same points.
+    logging_steps = max(1, len(steps) // 40)
+    every = -(-len(steps) // ((settings.num_checkpoints + 1) * logging_steps)) * logging_steps
     checkpoints = run.path / "checkpoints"
+    last = _last_checkpoint(checkpoints)
+    begun = int(last.rpartition("-")[2]) if last else 0
+    run.write("curve", [row for row in run.rows("curve") if row["step"] <= begun])
     trainer = WeightedTrainer(
         model,
         trunk=trunk,
@@ -92,11 +99,12 @@ def train_sft(examples: Sequence[Example], *, base: Path, run: Run, settings: SF
         settings=settings,
         seed=seed,
         every=every,
+        logging_steps=logging_steps,
         checkpoints=checkpoints,
     )
     with progress("fine-tune", len(steps), unit="steps") as bar:
         trainer.add_callback(_ShowProgress(bar))
-        trainer.train(resume_from_checkpoint=_last_checkpoint(checkpoints))
+        trainer.train(resume_from_checkpoint=last)
     if settings.mode == "lora":
         _merge_lora(model)
     save_joined(base, model, target, layers=frozen)
@@ -110,7 +118,7 @@ class WeightedTrainer(SFTTrainer):  # pyright: ignore[reportUntypedBaseClass]
 
     def __init__(
         self, model: Any, *, trunk: Trunk, steps: list[list[int]], run: Run, tokenizer: Any, settings: SFTSettings, seed: int, every: int,
-        checkpoints: Path,
+        logging_steps: int, checkpoints: Path,
     ) -> None:  # fmt: skip
         """Sets TRL up for one pass over the planned steps."""
         self._run = run
@@ -118,7 +126,7 @@ class WeightedTrainer(SFTTrainer):  # pyright: ignore[reportUntypedBaseClass]
             output_dir=str(checkpoints), num_train_epochs=1, per_device_train_batch_size=1, learning_rate=settings.learning_rate,
             lr_scheduler_type="linear", warmup_steps=max(1, round(settings.warmup_share * len(steps))), weight_decay=settings.weight_decay,
             adam_beta2=0.98, max_grad_norm=settings.max_grad_norm, bf16=True, use_cpu=not torch.cuda.is_available(), seed=seed,
-            data_seed=seed, save_strategy="steps", save_steps=every, save_total_limit=2, logging_steps=max(1, len(steps) // 40),
+            data_seed=seed, save_strategy="steps", save_steps=every, save_total_limit=2, logging_steps=logging_steps,
             report_to=[], disable_tqdm=True, dataset_kwargs={"skip_prepare_dataset": True}, remove_unused_columns=False,
             gradient_checkpointing=False, dataloader_pin_memory=False, optim="adamw_torch_fused", packing=False,
         )  # fmt: skip
@@ -177,10 +185,12 @@ def _last_checkpoint(checkpoints: Path) -> str | None:
         try:
             state = json.loads((path / "trainer_state.json").read_text("utf-8"))
             whole = state["global_step"] == int(path.name.split("-")[1])
+            # These are zip archives, whose directory stands at the end: a torn one has none.
             for name in ("optimizer.pt", "scheduler.pt", "rng_state.pth"):
-                whole = whole and (path / name).stat().st_size > 0
-            torch.load(path / "optimizer.pt", map_location="cpu", weights_only=True, mmap=True)
-        except (OSError, ValueError, KeyError, RuntimeError):
+                whole = whole and zipfile.is_zipfile(path / name)
+            with safe_open(path / "model.safetensors", "pt"):
+                pass
+        except (OSError, ValueError, KeyError, TypeError, SafetensorError):
             whole = False
         if whole:
             return str(path)

@@ -95,7 +95,7 @@ def run_trunk(
     model = model.to(device).eval()
     decoder = model.model
     decoder.layers, decoder.norm = decoder.layers[:layers], nn.Identity()
-    prefix_PD = decoder.embed_tokens(torch.tensor(prefix, device=device))
+    prefix_PD = decoder.embed_tokens(torch.tensor(prefix, dtype=torch.long, device=device))
     hidden: list[Tensor] = [torch.empty(0)] * len(tokens)
     order = sorted(range(len(tokens)), key=lambda i: len(tokens[i].ids))
     for first in range(0, len(order), _TRUNK_ROWS):

@@ -1,0 +1,77 @@
+"""The commands and their options are a promise: a change here is a change for everyone who wrote a script."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import typer
+
+from precepts.cli import app
+
+_CHOICES = "--cases --model --teacher --judge --mode --out --seed --limit --max-steps --tune"
+COMMANDS = {
+    "": "--version",
+    "align": "",
+    "align run": f"target {_CHOICES} --json",
+    "align data": f"target {_CHOICES}",
+    "align sft": f"target {_CHOICES}",
+    "align eval": "target --cases --baseline --policy --limit --seed --max-tokens --out --json",
+    "align card": "target",
+    "policy": "",
+    "policy check": "path --starter --cases --json",
+    "policy show": "path --starter --json",
+    "policy brief": "path --category --starter",
+    "models": "",
+    "models pull": "",
+    "models convert": "gguf out",
+    "models path": "ref",
+    "chat": "ref --max-tokens",
+}
+DEFAULTS = {
+    "seed": 0,
+    "limit": None,
+    "model": "precepts/smollm2-135m",
+    "mode": "guided",
+    "tune": "top",
+    "cases": "starter",
+}
+
+
+def walk(command: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, Any]]:
+    yield " ".join(path), command
+    for name, inner in getattr(command, "commands", {}).items():
+        yield from walk(inner, (*path, name))
+
+
+@pytest.fixture(scope="module")
+def commands() -> dict[str, Any]:
+    return dict(walk(typer.main.get_command(app)))
+
+
+def test_commands_and_options_are_exactly_these(commands: dict[str, Any]) -> None:
+    found = {
+        name: " ".join(opt for parameter in command.params for opt in (*parameter.opts, *parameter.secondary_opts))
+        for name, command in commands.items()
+    }
+    assert found == COMMANDS
+
+
+def test_one_command_and_its_stages_have_the_same_defaults(commands: dict[str, Any]) -> None:
+    for name in ("align run", "align data", "align sft"):
+        defaults = {parameter.name: parameter.default for parameter in commands[name].params}
+        assert {key: defaults[key] for key in DEFAULTS} == DEFAULTS
+    assert {p.name: p.default for p in commands["align eval"].params}["seed"] == 0
+
+
+def test_every_command_and_option_says_what_it_is_for(commands: dict[str, Any]) -> None:
+    silent = [name for name, command in commands.items() if not (command.help or "").strip()]
+    assert silent == []
+    silent = [
+        f"{name} {parameter.name}"
+        for name, command in commands.items()
+        for parameter in command.params
+        if not (parameter.help or "").strip()
+    ]
+    assert silent == []

@@ -1,0 +1,206 @@
+"""The command line in a process of its own, which a test may kill without warning at a named point.
+
+Processes are forked from a server that has everything imported, so that each costs what it does and not what it loads. Judges that need
+the embedded model are replaced by ones that need none, unless a test asks for the real ones.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, NamedTuple
+
+KILLED = -signal.SIGKILL
+PRELOAD = (
+    "precepts.cli", "precepts.pipelines.align", "precepts.pipelines.measure", "precepts.cli.tables", "precepts.models.engine",
+    "precepts.training.sft", "precepts.judges.answer_probe", "trl.trainer.sft_trainer",
+)  # fmt: skip
+
+
+class Done(NamedTuple):
+    """How a command ended and what it said."""
+
+    code: int
+    out: str
+    err: str
+
+
+class Cli:
+    """Runs `precepts` commands; see the module."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder, self._count = folder, 0
+        self._context = multiprocessing.get_context("forkserver")
+        self._context.set_forkserver_preload(list(PRELOAD))
+
+    def __call__(
+        self, *argv: object, kill_at: str | None = None, real_judges: bool = False, cwd: Path | None = None
+    ) -> Done:
+        self._count += 1
+        out, err = (self._folder / f"{self._count}.{name}" for name in ("out", "err"))
+        child = self._context.Process(
+            target=_main, args=([str(a) for a in argv], out, err, kill_at, real_judges, cwd or self._folder)
+        )
+        child.start()
+        child.join()
+        assert child.exitcode is not None
+        return Done(child.exitcode, out.read_text("utf-8"), err.read_text("utf-8"))
+
+
+def _main(argv: list[str], out: Path, err: Path, kill_at: str | None, real_judges: bool, cwd: Path) -> None:
+    for stream, path in ((1, out), (2, err)):
+        os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), stream)
+    os.chdir(cwd)
+    sys.argv = ["precepts", *argv]
+    _small_steps()
+    if not real_judges:
+        _judges_without_a_model()
+    if kill_at is not None:
+        POINTS[kill_at]()
+    from precepts.cli import main
+
+    main()
+
+
+def _small_steps() -> None:
+    """Small batches and steps, so that two dozen cases make several of each; a rate at which a tiny model learns the format."""
+    import torch
+
+    from precepts.evals import arms
+    from precepts.pipelines import data
+    from precepts.training import sft
+
+    class Small(sft.SFTSettings):
+        batch_size: int = 2
+        learning_rate: float = 1e-2
+        num_checkpoints: int = 2
+
+    assert arms.complete.__kwdefaults__["batch_size"] > data._BATCH // 2
+    arms.complete.__kwdefaults__["batch_size"] = 5
+    data._BATCH = 10  # pyright: ignore[reportPrivateUsage, reportConstantRedefinition]
+
+    torch.set_num_threads(1)
+    sft.SFTSettings = Small  # pyright: ignore[reportAttributeAccessIssue]
+
+
+class EveryThird:
+    """A filter that drops every third answer or so, by its text."""
+
+    name, view = "every-third", "answer"
+
+    def judge(self, items: Sequence[Any]) -> list[Any]:
+        from precepts.types import Judgment
+
+        return [
+            Judgment(
+                case_id=item.case.id, completion=item.completion.key, judge=self.name,
+                score=float(sha256(item.completion.answer.encode()).digest()[0] % 3 > 0),
+            )
+            for item in items
+        ]  # fmt: skip
+
+
+def _judges_without_a_model() -> None:
+    from precepts.judges import CheckedCompliance
+    from precepts.pipelines import data, evaluate
+
+    data.filter_judges = lambda judge, policy: [EveryThird()]  # pyright: ignore[reportAttributeAccessIssue]
+    evaluate.test_judge = lambda: CheckedCompliance(None)
+
+
+# --- where a process is killed ------------------------------------------------------------------------------------------
+
+
+def _die(*args: Any, **kwargs: Any) -> Any:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _in_append(stage: str, table: str, *, after: int) -> None:
+    """In the middle of writing a table's rows, `after` whole batches later."""
+    from precepts.runs import Run, to_json
+
+    real, seen = Run.append, list[int]()
+
+    def append(self: Run, name: str, rows: Iterable[Any]) -> None:
+        rows = list(rows)
+        if name == table and self.path.name == stage:
+            seen.append(1)
+            if len(seen) > after:
+                text = "".join(to_json(row) + "\n" for row in rows).encode()
+                with self.table(name).open("ab") as file:
+                    file.write(text[: len(text) * 2 // 3])
+                _die()
+        real(self, name, rows)
+
+    Run.append = append
+
+
+def _before_write(stage: str, table: str) -> None:
+    from precepts.runs import Run
+
+    real = Run.write
+
+    def write(self: Run, name: str, rows: Iterable[Any]) -> None:
+        if name == table and self.path.name == stage:
+            _die()
+        real(self, name, rows)
+
+    Run.write = write
+
+
+def _in_step_after_checkpoint() -> None:
+    from precepts.training import sft
+
+    real = sft._ShowProgress.on_step_end
+
+    def on_step_end(self: Any, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        real(self, args, state, control, **kwargs)
+        if any(Path(args.output_dir).glob("checkpoint-*")):
+            _die()
+
+    sft._ShowProgress.on_step_end = on_step_end
+
+
+def _in_second_checkpoint() -> None:
+    import torch
+
+    real = torch.save
+
+    def save(value: Any, file: Any, *args: Any, **kwargs: Any) -> None:
+        if str(file).endswith("optimizer.pt") and len(list(Path(file).parents[1].glob("checkpoint-*"))) > 1:
+            Path(file).write_bytes(b"half")
+            _die()
+        real(value, file, *args, **kwargs)
+
+    torch.save = save
+
+
+def _in_calibration() -> None:
+    from precepts.models.engine import Engine
+
+    Engine.decisions = _die
+
+
+def _in_card() -> None:
+    from precepts.cards import build
+
+    build.render = _die
+
+
+POINTS: dict[str, Callable[[], None]] = {
+    "data: in a batch": lambda: _in_append("data", "completions", after=1),
+    "data: after the filter": lambda: _before_write("data", "dropped"),
+    "sft: in a step": _in_step_after_checkpoint,
+    "sft: in a checkpoint": _in_second_checkpoint,
+    "sft: in the calibration": _in_calibration,
+    "eval: before an arm is judged": lambda: _before_write("policy-in-prompt", "judgments"),
+    "eval: in a batch of the last arm": lambda: _in_append("sft", "completions", after=1),
+    "eval: before the evidence": lambda: _before_write("test", "evidence"),
+    "card: before the page": _in_card,
+}
+"""In the order in which a run passes them."""
