@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -109,11 +110,15 @@ def test_cases_that_changed_are_not_answered_with_the_old_numbers(cli: Any, fini
 
 
 def test_a_file_called_test_does_not_pass_for_the_runs_own_test_cases(cli: Any, finished: Any, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(finished.run, run)
     cases = small.write_cases(tmp_path, OTHER, name="test.jsonl")
-    before = (finished.run / "eval" / "test" / "evidence.jsonl").read_bytes()
-    found = measured(cli("align", "eval", finished.run, "--cases", cases, "--json", "--limit", 4))
+    own = run / "eval" / "test" / "evidence.jsonl"
+    before = own.read_bytes()
+    found = measured(cli("align", "eval", run, "--cases", cases, "--json"))
     assert found["metrics"].keys() == CLAIMS
-    assert (finished.run / "eval" / "test" / "evidence.jsonl").read_bytes() == before
+    assert found["metrics"]["refusal_rate"]["n"] == 2
+    assert own.read_bytes() == before
 
 
 def test_limit_takes_so_many_cases(cli: Any, finished: Any, other: Path, tmp_path: Path) -> None:

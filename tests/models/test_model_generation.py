@@ -27,7 +27,7 @@ def cases_of(rows: list[tuple[int, str | None, str]]) -> list[Case]:
 def test_every_case_is_planned_once_in_batches_of_one_category(rows, size):
     cases = cases_of(rows)
     category = {case.id: case.category for case in cases}
-    batches = plan_batches(cases, size=size)
+    batches = plan_batches(cases, size=size, by_category=True)
     assert sorted(i for batch in batches for i in batch) == sorted(category)
     for batch in batches:
         assert 1 <= len(batch) <= size
@@ -44,9 +44,16 @@ def test_the_plan_does_not_depend_on_the_order_of_cases(rows, size, random):
 @given(CASES, st.integers(1, 7))
 def test_a_category_wastes_at_most_one_short_batch(rows, size):
     cases = cases_of(rows)
-    num_full = sum(len(batch) == size for batch in plan_batches(cases, size=size))
+    num_full = sum(len(batch) == size for batch in plan_batches(cases, size=size, by_category=True))
     counts = [sum((case.category or "") == c for case in cases) for c in ("", "a", "b")]
     assert num_full == sum(n // size for n in counts)
+
+
+@given(CASES, st.integers(1, 7))
+def test_without_categories_only_the_last_batch_is_short(rows, size):
+    sizes = [len(batch) for batch in plan_batches(cases_of(rows), size=size)]
+    assert sum(sizes) == len(rows)
+    assert all(found == size for found in sizes[:-1])
 
 
 def test_importing_models_loads_nothing_heavy():

@@ -34,7 +34,9 @@ def test_killed_once_in_each_stage_a_run_ends_at_the_same_evidence(cli: Any, fin
     assert done.code == 0, done.err
     for table in TABLES:
         assert text(run, table) == text(finished.run, table), table
-    assert text(run, "evidence") == text(finished.run, "evidence")
+    # Other tests measure further sets in the finished run; the run's own are what both hold.
+    own = [line for line in text(finished.run, "evidence").splitlines() if '"set": "test"' in line]
+    assert text(run, "evidence").splitlines() == own
     weights = [file_digest(r / "sft" / "model" / "model.safetensors") for r in (run, finished.run)]
     assert weights[0] == weights[1]
     assert list(run.rglob("checkpoint*")) == []

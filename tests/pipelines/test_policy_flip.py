@@ -43,7 +43,6 @@ def refusal_rate(run: Run, clause: str) -> float:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(3600)
 def test_flipping_a_clause_flips_what_the_retrained_model_decides(tmp_path: Path) -> None:
     flipped = tmp_path / "flipped.yaml"
     text = starter_path().read_text("utf-8")

@@ -20,8 +20,8 @@ from precepts.types import Case, Completion, Disposition, Frozen
 class Weights(Frozen):
     """How much each part of a completion counts.
 
-    The opening is format; the verdict is the decision; the answer's first words carry it out, and are a decision again: refusals all begin alike, so without
-    weight there they are the likeliest beginning whatever the verdict was.
+    The opening is format; the verdict is the decision; the answer's first words carry it out, and are a decision again:
+    refusals all begin alike, so without weight there they are the likeliest beginning whatever the verdict was.
     """
 
     opening: float = 0.02

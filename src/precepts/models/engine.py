@@ -69,9 +69,8 @@ class Engine:
             raise InputError(
                 f"{self.name} has no chat template, so it cannot answer conversations. Use an instruct model."
             )
-        self.model: Any = (
-            AutoModelForCausalLM.from_pretrained(path, dtype=dtype, trust_remote_code=False).to(self.device).eval()
-        )
+        model: Any = AutoModelForCausalLM.from_pretrained(path, dtype=dtype, trust_remote_code=False)
+        self.model: Any = model.to(self.device).eval()
         settings = json.loads((path / SETTINGS).read_text("utf-8")) if (path / SETTINGS).exists() else {}
         self.opening: str | None = settings.get("opening")
         self.bias = VerdictBias(**settings.get("verdict_bias", {}))

@@ -7,7 +7,7 @@
     </think>
     the answer
 
-The verdict stands first: measured against clause-first it ranks and decides better at this size (docs/log.md).
+The verdict stands first, so that one position decides and can be read, calibrated and compared (docs/adr/0002-verdict-first.md).
 """
 
 from __future__ import annotations

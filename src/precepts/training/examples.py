@@ -12,7 +12,6 @@ from typing import Any, NamedTuple
 
 from precepts.types import Frozen, Message
 
-
 _END_FACTOR = 4.0
 """The end of turn is one token, and a model that misses it rambles: it counts as four of the answer's."""
 
