@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from precepts.errors import InputError
 from precepts.models import model_name
-from precepts.pipelines.config import cases_of, config_of, policy_of
+from precepts.pipelines.config import cases_of, config_of, policy_of, sample
 from precepts.pipelines.evaluate import IFEVAL, SFT, ArmSpec, evaluate, set_cases
 from precepts.policy import Policy, load_policy
 from precepts.runs import PLAN, Run
@@ -42,7 +42,7 @@ def measure(
     """Measures a model on a set, keeping everything in the run (or in `out`), so that the numbers can be recomputed."""
     own = Run(target) if (Path(target) / PLAN).exists() else None
     if own is not None and source == OWN_TEST:
-        name, cases = f"{OWN_TEST}-all", cases_of(own, "test")[:limit]
+        name, cases = f"{OWN_TEST}-all", sample(cases_of(own, "test"), limit, seed=0, pairs=True)
     else:
         name, cases = set_cases(source, limit=limit)
     if not cases:
