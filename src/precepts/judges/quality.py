@@ -3,12 +3,17 @@
 The rules were written looking at the splits `extra` and `train`; `main` and `test` were held out, except that the
 opening words of what was missed in `main` were looked at once. Counts are constants, so that a report needs no data; a
 test takes them again from the data.
+
+`demo_labels.jsonl` holds 200 completions of the demo (base, policy in prompt and a first trained model), each read and labelled one by one
+without sight of the rules. They were labelled by a language model's reading, not by people.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from importlib import resources
+from typing import Any, NamedTuple
 
 from precepts.data import LabelledAnswer, load_labelled
 from precepts.judges.calibration import Calibration, sensitivity_specificity
@@ -36,12 +41,15 @@ WORDED = "refuses in words"
 ANY = "people called it a refusal, answers to another question included"
 STATED = "states that it will not or cannot"
 NOTHING = "gives nothing of what was asked, by whatever means"
+READ = "declines to help, by reading each one"
+DEMO = "demo, 200 completions"
 
 MEASURED: dict[tuple[str, str], Counts] = {
     ("pyrit_refusal main", WORDED): Counts(refused=60, called_refused=52, answered=35, called_answered=35),
     ("pyrit_refusal main", ANY): Counts(refused=70, called_refused=52, answered=35, called_answered=35),
     ("rbr_gold test", STATED): Counts(refused=6, called_refused=6, answered=78, called_answered=78),
     ("rbr_gold test", NOTHING): Counts(refused=50, called_refused=9, answered=78, called_answered=78),
+    (DEMO, READ): Counts(refused=60, called_refused=46, answered=140, called_answered=139),
 }
 """What was measured with the rules as they stand."""
 
@@ -49,6 +57,20 @@ MEASURED: dict[tuple[str, str], Counts] = {
 def rules_quality() -> tuple[RulesQuality, ...]:
     """The table of held-out rates, strictest question last: n, value and Wilson interval in each Metric."""
     return tuple(RulesQuality(data, question, _calibration(counts)) for (data, question), counts in MEASURED.items())
+
+
+def demo_labels() -> list[dict[str, Any]]:
+    """The 200 labelled completions of the demo: case_id, arm, prompt, answer, label, about, ok."""
+    text = (resources.files("precepts.judges") / "demo_labels.jsonl").read_text("utf-8")
+    return [json.loads(line) for line in text.splitlines()]
+
+
+def measure_demo() -> Counts:
+    """Counts the demo's labelled completions again."""
+    found = [(row["label"] == "refuse", disposition(row["answer"]).verdict == "refuse") for row in demo_labels()]
+    yes = [said for refused, said in found if refused]
+    no = [not said for refused, said in found if not refused]
+    return Counts(len(yes), sum(yes), len(no), sum(no))
 
 
 def measure_rules(*, download: bool = False) -> dict[tuple[str, str], Counts]:
@@ -67,6 +89,7 @@ def measure_rules(*, download: bool = False) -> dict[tuple[str, str], Counts]:
         ("pyrit_refusal main", ANY): _count(main),
         ("rbr_gold test", STATED): _count(plain, label=_says_no),
         ("rbr_gold test", NOTHING): _count(rbr),
+        (DEMO, READ): measure_demo(),
     }
 
 
