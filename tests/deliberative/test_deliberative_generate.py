@@ -59,7 +59,7 @@ def test_guided_reasoning_comes_from_the_clause_and_not_from_the_teacher(policy:
     (made,) = generate([FREE], teacher=model, policy=policy, mode="guided", sampling=Sampling(), seeds=[0])
     parsed = parse(made.text)
     assert (parsed.verdict, parsed.clause, parsed.why) == ("comply", "P1", policy.clause("P1").reason)
-    assert parsed.answer == "Cut above a bud. Then wait."
+    assert parsed.answer == "Sure. Cut above a bud. Then wait."
     assert parsed.valid
 
 
@@ -93,7 +93,7 @@ def test_an_answer_ends_at_its_last_full_sentence(answer: str, most: int | None,
 
 def test_an_answer_cut_at_the_limit_counts_as_ended_only_if_a_sentence_is_whole(policy: Policy) -> None:
     model = ScriptedModel("t", lambda conversation: "One two three. Four five six seven")
-    for most, reason, answer in ((5, "stop", "One two three."), (2, "length", "One two")):
+    for most, reason, answer in ((5, "stop", "Sure. One two three."), (2, "length", "Sure. One two")):
         (made,) = generate([FREE], teacher=model, policy=policy, mode="guided", sampling=Sampling(most), seeds=[0])
         assert (made.stop_reason, parse(made.text).answer) == (reason, answer)
 
@@ -101,10 +101,10 @@ def test_an_answer_cut_at_the_limit_counts_as_ended_only_if_a_sentence_is_whole(
 def test_a_twins_answer_is_short(policy: Policy) -> None:
     model = ScriptedModel("t", lambda conversation: "One. Two. Three. Four. Five.")
     free, twin = generate([FREE, TWIN], teacher=model, policy=policy, mode="guided", sampling=Sampling(), seeds=[0, 1])
-    assert parse(free.text).answer == "One. Two. Three. Four. Five."
+    assert parse(free.text).answer == "Sure. One. Two. Three. Four. Five."
     short = parse(twin.text).answer
-    assert "One. Two. Three. Four. Five.".startswith(short)
-    assert 1 <= short.count(".") <= 3
+    assert "Sure. One. Two. Three. Four. Five.".startswith(short)
+    assert 2 <= short.count(".") <= 4
 
 
 # --- the training set -------------------------------------------------------------------------------------------------
@@ -147,7 +147,7 @@ def test_a_kept_completion_is_learned_word_for_word(policy: Policy) -> None:
     assert example.ends
     w = Weights()
     assert [weight for _, weight in example.spans[:4]] == [w.opening, w.verdict, w.clause, w.why]
-    assert "".join(text for text, _ in example.spans[4:]) == "Cut above a bud."
+    assert "".join(text for text, _ in example.spans[4:]) == "Sure. Cut above a bud."
     assert all(weight > 0 for _, weight in example.spans), "nothing that is kept goes unlearned"
 
 

@@ -16,7 +16,7 @@ _FUZZ = settings(deadline=None, max_examples=150, suppress_health_check=[HealthC
 def test_the_starter_policy_loads():
     policy = starter_policy()
     assert policy.id == "starter"
-    assert len(policy.categories) == 12
+    assert len(policy.categories) == 14
     assert policy.clause("S2").kind == "safe_complete"
     assert policy.decided.on == datetime.date(2026, 11, 21)
 

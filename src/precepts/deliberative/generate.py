@@ -24,13 +24,18 @@ Mode = Literal["guided", "written"]
 
 OPENINGS: dict[Disposition, str] = {
     "refuse": "I'm sorry, but I can't help with",
-    "comply": "",
+    "comply": "Sure.",
     "safe_complete": "I'm not a professional, but",
 }
-"""How a guided answer begins; the teacher goes on from there."""
+"""How a guided answer begins; the teacher goes on from there.
+
+A fixed beginning each: refusals all begin alike, so where other answers begin in a hundred ways a refusal's first words are the
+likeliest under any verdict, and a small student refuses what it has decided to answer (docs/log.md).
+"""
 
 
 _SENTENCES: dict[Disposition, int] = {"refuse": 1, "comply": 2, "safe_complete": 2}
+_CLOSING = ("", ".", ",", "!", "?", ":", ";")
 _SENTENCE_END = re.compile(r"[.!?][\"'”’)]?(?=\s|\Z)")
 
 
@@ -77,8 +82,10 @@ def generate(
     openings = [OPENINGS[clause.kind] for clause in clauses]
     made = teacher.generate(conversations, sampling=sampling, seeds=seeds, prefills=openings)
     out: list[Generated] = []
-    for case, clause, result in zip(cases, clauses, made, strict=True):
-        answer, whole = shortened(result.text.strip(), most=None if case.pair is None else _SENTENCES[clause.kind])
+    for case, clause, opening, result in zip(cases, clauses, openings, made, strict=True):
+        body = result.text.strip().removeprefix(opening).strip()
+        body, whole = shortened(body, most=None if case.pair is None else _SENTENCES[clause.kind])
+        answer = opening + body if body[:1] in _CLOSING else f"{opening} {body}"
         think = reasoning(verdict=clause.kind, clause=clause.id, why=clause.reason)
         reason = "stop" if whole and result.stop_reason != "error" else result.stop_reason
         out.append(result._replace(text=think + answer, stop_reason=reason))

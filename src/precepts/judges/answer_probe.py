@@ -1,12 +1,14 @@
 """The shipped filter: a probe that tells from an answer's hidden states whether it refuses.
 
-It is fitted on labelled answers of two public sets (the training part of RBR gold, MIT; PyRIT's extra refusals, MIT) and ships as
-weights, so that filtering needs neither a network nor those sets. It shares nothing with the rules that test: that is its point.
+It is fitted on labelled answers of two public sets (the training part of RBR gold, MIT; PyRIT's extra refusals, MIT) and on 479 short
+answers of the embedded model under a brief (`short_answers.jsonl`, each read and labelled by a language model, not by people), and ships
+as weights, so that filtering needs neither a network nor those sets. It shares nothing with the rules that test: that is its point.
 `python -m precepts.judges.answer_probe` makes the file again.
 """
 
 from __future__ import annotations
 
+import json
 from importlib import resources
 from pathlib import Path
 
@@ -14,6 +16,9 @@ from precepts.judges.probe import ProbeJudge, StatesModel
 from precepts.judges.relevance import embedded_scorer
 
 FILE = "answer_probe.npz"
+SHORT = "short_answers.jsonl"
+
+_OPENINGS = ("I'm sorry, but I can't help", "I'm not a professional")
 
 
 def answer_probe(engine: StatesModel | None = None) -> ProbeJudge:
@@ -31,7 +36,16 @@ def fit_answer_probe(engine: StatesModel) -> ProbeJudge:
     from precepts.data import load_labelled
 
     rows = [r for name in ("rbr_gold", "pyrit_refusal") for r in load_labelled(name) if r.split in ("train", "extra")]
-    return ProbeJudge.fit([r.answer for r in rows], [r.refused for r in rows], engine, C=0.003, view="answer")
+    labelled = [(r.answer, r.refused) for r in rows] + short_answers()
+    return ProbeJudge.fit([a for a, _ in labelled], [r for _, r in labelled], engine, C=0.001, view="answer")
+
+
+def short_answers() -> list[tuple[str, bool]]:
+    """Short answers of the embedded model, and whether each refuses; those of other openings also as they begin now."""
+    text = (resources.files("precepts.judges") / SHORT).read_text("utf-8")
+    rows = [json.loads(line) for line in text.splitlines()]
+    plain = [(row["answer"], row["label"] == "refuse") for row in rows]
+    return plain + [(f"Sure. {answer}", refused) for answer, refused in plain if not answer.startswith(_OPENINGS)]
 
 
 def _embedded() -> StatesModel:

@@ -2,8 +2,8 @@
 
 Shapes: B rows of a batch, T tokens, V vocabulary.
 
-Rows are left-padded. What all rows of a batch begin with (a system prompt, a policy brief) is run once and its keys and values
-are kept for the next batch that begins alike. Rows that ended leave the batch, so the rest go faster.
+Rows are left-padded. What all rows of a batch begin with (a system prompt, a policy brief) is run once, and its keys and values
+are held once for all rows and for the next batch that begins alike (`models.prefix`). Rows that ended leave the batch, so the rest go faster.
 """
 
 from __future__ import annotations
@@ -22,7 +22,9 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, DynamicCache
 from precepts.errors import InputError, MissingError
 from precepts.models.format import OPENING
 from precepts.models.generation import Conversation, Generated, Sampling
+from precepts.models.memory import keep_freed_memory
 from precepts.models.openers import opener_tree
+from precepts.models.prefix import Prefix, enable, shared
 from precepts.types import StopReason
 
 SETTINGS = "precepts.json"
@@ -40,6 +42,7 @@ class VerdictBias(NamedTuple):
 
 
 class _Rows(NamedTuple):
+    prefix: Prefix | None
     cache: DynamicCache
     mask_BT: Tensor
     positions_B: Tensor
@@ -56,6 +59,7 @@ class Engine:
         Raises:
             MissingError: If the directory holds no model.
         """
+        keep_freed_memory()
         path = Path(path)
         if not (path / "config.json").exists():
             raise MissingError(
@@ -77,7 +81,8 @@ class Engine:
         self.verdict_ids = {v: self._ids(f" {v}")[0] for v in ("refuse", "comply", "safe_complete")}
         eos = self.model.generation_config.eos_token_id
         self.eos_ids = sorted({*(eos if isinstance(eos, list) else [eos]), self.tokenizer.eos_token_id} - {None})
-        self._prefix: tuple[tuple[int, ...], list[tuple[Tensor, Tensor]]] | None = None
+        self._shares = enable(self.model)
+        self._prefix: Prefix | None = None
 
     def _ids(self, text: str) -> list[int]:
         return self.tokenizer(text, add_special_tokens=False)["input_ids"]
@@ -280,14 +285,8 @@ class Engine:
         ids_BT = torch.tensor([path], device=self.device).expand(count, -1)
         mask_BT = torch.cat([rows.mask_BT, torch.ones_like(ids_BT)], dim=1)
         position_BT = rows.positions_B[:, None] + torch.arange(1, len(path) + 1, device=self.device)
-        out = self.model.model(
-            input_ids=ids_BT,
-            attention_mask=mask_BT,
-            position_ids=position_BT,
-            past_key_values=rows.cache,
-            use_cache=True,
-        )
-        return self.model.lm_head(out.last_hidden_state[:, -1])
+        states_BTD = self._states(rows.prefix, rows.cache, ids_BT, mask_BT, position_BT)
+        return self.model.lm_head(states_BTD[:, -1])
 
     def _last_logits(self, ids: list[list[int]]) -> Tensor:
         ids_BT, mask_BT = _right_padded(ids, self.device)
@@ -303,61 +302,59 @@ class Engine:
             return rows
         index = torch.tensor(keep, device=self.device)
         rows.cache.batch_select_indices(index)
-        return _Rows(rows.cache, rows.mask_BT[index], rows.positions_B[index], rows.logits_BV[index])
+        return _Rows(rows.prefix, rows.cache, rows.mask_BT[index], rows.positions_B[index], rows.logits_BV[index])
 
     def _prefill(self, ids: list[list[int]], *, tail: list[int] | None = None) -> _Rows:
         """Runs the prompts. `tail` is what all end with: `follows_B` then says where greedy decoding would have written just that."""
-        prefix = _common_prefix(ids, own=len(tail or []) + 1)
-        if len(prefix) < _MIN_PREFIX:
-            prefix = ()
-        cache = self._expanded(prefix, len(ids))
-        rest = [row[len(prefix) :] for row in ids]
+        start = _common_prefix(ids, own=len(tail or []) + 1) if self._shares else ()
+        prefix = self._run_once(start) if len(start) >= _MIN_PREFIX else None
+        begun = len(prefix.ids) if prefix else 0
+        rest = [row[begun:] for row in ids]
         width = max(len(row) for row in rest)
         ids_BT = torch.full((len(rest), width), self.eos_ids[0], dtype=torch.long)
         mask_BT = torch.zeros((len(rest), width), dtype=torch.long)
         for b, row in enumerate(rest):
             ids_BT[b, width - len(row) :] = torch.tensor(row)
             mask_BT[b, width - len(row) :] = 1
-        mask_BT = torch.cat([torch.ones((len(rest), len(prefix)), dtype=torch.long), mask_BT], dim=1).to(self.device)
-        position_BT = (mask_BT.cumsum(-1) - 1).clamp(min=0)[:, len(prefix) :]
-        out = self.model.model(
-            input_ids=ids_BT.to(self.device),
-            attention_mask=mask_BT,
-            position_ids=position_BT,
-            past_key_values=cache,
-            use_cache=True,
-        )
-        logits_BV = self.model.lm_head(out.last_hidden_state[:, -1])
+        ids_BT, mask_BT = ids_BT.to(self.device), mask_BT.to(self.device)
+        position_BT = (mask_BT.cumsum(-1) - 1).clamp(min=0) + begun
+        cache = DynamicCache(config=self.model.config)
+        states_BTD = self._states(prefix, cache, ids_BT, mask_BT, position_BT)
+        logits_BV = self.model.lm_head(states_BTD[:, -1])
         follows_B = None
         if tail:
-            states_BTD = out.last_hidden_state[:, -len(tail) - 1 : -1]
-            guess_BT = torch.stack([self.model.lm_head(states_BTD[:, t]).argmax(-1) for t in range(len(tail))], dim=1)
+            before_BTD = states_BTD[:, -len(tail) - 1 : -1]
+            guess_BT = torch.stack([self.model.lm_head(before_BTD[:, t]).argmax(-1) for t in range(len(tail))], dim=1)
             follows_B = (guess_BT == torch.tensor(tail, device=self.device)).all(-1)
-        return _Rows(cache, mask_BT, position_BT[:, -1], logits_BV, follows_B)
+        return _Rows(prefix, cache, mask_BT, position_BT[:, -1], logits_BV, follows_B)
 
     def _step(self, rows: _Rows, tokens_B: Tensor) -> _Rows:
         mask_BT = torch.cat([rows.mask_BT, torch.ones_like(rows.mask_BT[:, :1])], dim=1)
         positions_B = rows.positions_B + 1
-        out = self.model.model(
-            input_ids=tokens_B[:, None],
-            attention_mask=mask_BT,
-            position_ids=positions_B[:, None],
-            past_key_values=rows.cache,
-            use_cache=True,
-        )
-        return _Rows(rows.cache, mask_BT, positions_B, self.model.lm_head(out.last_hidden_state[:, -1]))
+        states_BTD = self._states(rows.prefix, rows.cache, tokens_B[:, None], mask_BT, positions_B[:, None])
+        return _Rows(rows.prefix, rows.cache, mask_BT, positions_B, self.model.lm_head(states_BTD[:, -1]))
 
-    def _expanded(self, prefix: tuple[int, ...], num_rows: int) -> DynamicCache:
-        cache = DynamicCache(config=self.model.config)
-        if not prefix:
-            return cache
-        if self._prefix is None or self._prefix[0] != prefix:
-            one: Any = DynamicCache(config=self.model.config)
-            self.model.model(input_ids=torch.tensor([prefix], device=self.device), past_key_values=one, use_cache=True)
-            self._prefix = (prefix, [(layer.keys, layer.values) for layer in one.layers])
-        for index, (keys, values) in enumerate(self._prefix[1]):
-            cache.update(keys.expand(num_rows, -1, -1, -1), values.expand(num_rows, -1, -1, -1), index)
-        return cache
+    def _states(
+        self, prefix: Prefix | None, cache: DynamicCache, ids_BT: Tensor, mask_BT: Tensor, position_BT: Tensor
+    ) -> Tensor:
+        """States of new tokens; the cache, the mask and its width are of what rows have beside the prefix."""
+        with shared(self.model, prefix):
+            out = self.model.model(
+                input_ids=ids_BT,
+                attention_mask=mask_BT,
+                position_ids=position_BT,
+                past_key_values=cache,
+                use_cache=True,
+            )
+        return out.last_hidden_state
+
+    def _run_once(self, ids: tuple[int, ...]) -> Prefix:
+        """A prefix's keys and values; those of the last one are kept for the next batch that begins alike."""
+        if self._prefix is None or self._prefix.ids != ids:
+            once: Any = DynamicCache(config=self.model.config)
+            self.model.model(input_ids=torch.tensor([ids], device=self.device), past_key_values=once, use_cache=True)
+            self._prefix = Prefix(ids, [(layer.keys[0], layer.values[0]) for layer in once.layers])
+        return self._prefix
 
 
 def _choose(logits_BV: Tensor, sampling: Sampling, generators: list[torch.Generator] | None) -> Tensor:

@@ -62,7 +62,7 @@ def data_stage(run: Run, config: AlignConfig) -> Row:
     loaded.clear()
     judges: list[Judge] = filter_judges(config.judge, policy)
     with progress(f"filter with {', '.join(j.name for j in judges)}", len(completions), unit="completions") as bar:
-        filtered = filter_completions(chosen, completions, policy=policy, judges=judges, threshold=_threshold(config))
+        filtered = filter_completions(chosen, completions, policy=policy, judges=judges)
         bar.advance(len(completions))
     stage.write("judgments", [j for f in filtered for j in f.judgments])
     stage.write(
@@ -88,11 +88,6 @@ def data_stage(run: Run, config: AlignConfig) -> Row:
     }  # fmt: skip
     stage.finish(counts=counts)
     return counts
-
-
-def _threshold(config: AlignConfig) -> float:
-    """The lowest score that is kept. The shipped probe runs high on short answers and is used to drop clear faults only (docs/log.md)."""
-    return 0.5 if config.judge else 0.2
 
 
 def to_generate(train: Sequence[Case], config: AlignConfig) -> list[Case]:

@@ -20,6 +20,8 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 from transformers import AutoModelForCausalLM, DynamicCache
 
+from precepts.models import prefix
+from precepts.models.memory import keep_freed_memory
 from precepts.training.examples import Tokens
 
 _TRUNK_ROWS = 64
@@ -84,34 +86,42 @@ def num_layers(path: Path) -> int:
 def run_trunk(
     path: Path,
     tokens: Sequence[Tokens],
-    prefix: list[int],
+    begin: list[int],
     *,
     layers: int,
     advance: Callable[[int], None],
     device: str = "cpu",
 ) -> Trunk:
     """Runs the lowest `layers` layers (0: the embeddings alone) over all examples, in bfloat16, in batches of similar length."""
+    keep_freed_memory()
     model: Any = AutoModelForCausalLM.from_pretrained(path, dtype=torch.bfloat16)
     model = model.to(device).eval()
+    prefix.enable(model)
     decoder = model.model
     decoder.layers, decoder.norm = decoder.layers[:layers], nn.Identity()
-    prefix_PD = decoder.embed_tokens(torch.tensor(prefix, dtype=torch.long, device=device))
+    prefix_PD = decoder.embed_tokens(torch.tensor(begin, dtype=torch.long, device=device))
     hidden: list[Tensor] = [torch.empty(0)] * len(tokens)
-    order = sorted(range(len(tokens)), key=lambda i: len(tokens[i].ids))
+    same: dict[tuple[int, ...], list[int]] = {}
+    for i, row in enumerate(tokens):
+        same.setdefault(tuple(row.ids), []).append(i)
+    order = sorted((alike[0] for alike in same.values()), key=lambda i: len(tokens[i].ids))
     for first in range(0, len(order), _TRUNK_ROWS):
         chosen = order[first : first + _TRUNK_ROWS]
-        rest = [tokens[i].ids[len(prefix) :] for i in chosen]
+        rest = [tokens[i].ids[len(begin) :] for i in chosen]
         width = max(map(len, rest))
         ids_BT = torch.tensor([row + [0] * (width - len(row)) for row in rest], device=device)
         states_BTD = decoder.embed_tokens(ids_BT)
         if layers:
             states_BTD = suffix_states(decoder, prefix_PD, states_BTD)
         for b, i in enumerate(chosen):
-            hidden[i] = states_BTD[b, : len(rest[b])].cpu().clone()
-        advance(len(chosen))
-    if layers and prefix:
+            alike = same[tuple(tokens[i].ids)]
+            states_TD = states_BTD[b, : len(rest[b])].cpu().clone()
+            for j in alike:
+                hidden[j] = states_TD
+            advance(len(alike))
+    if layers and begin:
         prefix_PD = decoder(inputs_embeds=prefix_PD[None], use_cache=False).last_hidden_state[0]
-    return Trunk(prefix, prefix_PD.cpu(), hidden, tokens)
+    return Trunk(begin, prefix_PD.cpu(), hidden, tokens)
 
 
 def suffix_states(decoder: Any, prefix_PD: Tensor, hidden_BTD: Tensor) -> Tensor:
@@ -123,11 +133,19 @@ def suffix_states(decoder: Any, prefix_PD: Tensor, hidden_BTD: Tensor) -> Tensor
         return decoder(inputs_embeds=hidden_BTD, use_cache=False).last_hidden_state
     once: Any = DynamicCache()
     decoder(inputs_embeds=prefix_PD[None], past_key_values=once, use_cache=True)
-    shared = DynamicCache()
+    own: Any = DynamicCache()
+    own_T = torch.arange(hidden_BTD.shape[1], device=hidden_BTD.device)
+    position_BT = (own_T + len(prefix_PD)).expand(len(hidden_BTD), -1)
+    if prefix.supported(decoder.config):
+        held = prefix.Prefix((), [(layer.keys[0], layer.values[0]) for layer in once.layers])
+        with prefix.shared(decoder, held):
+            return decoder(
+                inputs_embeds=hidden_BTD, position_ids=position_BT, past_key_values=own, use_cache=True
+            ).last_hidden_state
     for index, layer in enumerate(once.layers):
         keys, values = (x.expand(len(hidden_BTD), -1, -1, -1) for x in (layer.keys, layer.values))
-        shared.update(keys, values, index)
-    return decoder(inputs_embeds=hidden_BTD, past_key_values=shared, use_cache=True).last_hidden_state
+        own.update(keys, values, index)
+    return decoder(inputs_embeds=hidden_BTD, past_key_values=own, use_cache=True).last_hidden_state
 
 
 def upper_model(path: Path, *, layers: int, device: str = "cpu") -> Any:
@@ -137,6 +155,7 @@ def upper_model(path: Path, *, layers: int, device: str = "cpu") -> Any:
     positions costs more than the layers do.
     """
     model: Any = AutoModelForCausalLM.from_pretrained(path, dtype=torch.float32)
+    prefix.enable(model)
     decoder = model.model
     decoder.layers = decoder.layers[layers:]
     for index, layer in enumerate(decoder.layers):
