@@ -167,7 +167,7 @@ def an_opening(engine: Any, asked: Any) -> tuple[str, int]:
             num_alike = sum(other[:length] == ids[:length] for other in tokens)
             joined = ids_of(engine, asked[0], head)[0].tolist()
             apart = ids_of(engine, asked[0])[0].tolist() + ids[:length]
-            if joined == apart and engine._ids(head) == ids[:length] and num_alike < len(asked):
+            if joined == apart and engine.ids_of(head) == ids[:length] and num_alike < len(asked):
                 return head, length
     raise AssertionError("no row writes an opening that can be told by its text")
 
@@ -225,3 +225,11 @@ def test_the_embedded_model_answers_and_is_repeatable():
     asked = [turns(("user", "What is the capital of France?")), turns(("user", "What is the capital of Italy?"))]
     made = model.generate(asked, sampling=Sampling(max_tokens=24))
     assert ["Paris" in made[0].text, "Rome" in made[1].text] == [True, True]
+
+
+def test_a_prompt_longer_than_the_model_reads_is_a_row_with_an_error(engine: Any):
+    long = [Message(role="user", content="grow " * (2 * engine.max_length))]
+    found = engine.generate([SHARED[0], long, SHARED[1]], sampling=Sampling(max_tokens=4))
+    assert [row.stop_reason == "error" for row in found] == [False, True, False]
+    assert f"reads at most {engine.max_length}" in (found[1].error or "")
+    assert [row.text for row in engine.generate(SHARED[:2], sampling=Sampling(max_tokens=4))] == [found[0].text, found[2].text]

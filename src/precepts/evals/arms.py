@@ -83,8 +83,10 @@ def _openers(model: Model, conversations: Sequence[Conversation], made: Sequence
     """How the answers open, read after each completion's own reasoning; None from models whose probabilities cannot be read."""
     if not isinstance(model, ScoringModel):
         return [None] * len(made)
+    whole = [i for i, result in enumerate(made) if result.stop_reason != "error"]
     heads: list[str] = []
-    for result in made:
-        before, closed, _ = result.text.partition("</think>")
+    for i in whole:
+        before, closed, _ = made[i].text.partition("</think>")
         heads.append(f"{before}{closed}\n" if closed else "")
-    return list(model.openers(conversations, prefills=heads))
+    odds = dict(zip(whole, model.openers([conversations[i] for i in whole], prefills=heads), strict=True))
+    return [odds.get(i) for i in range(len(made))]

@@ -111,6 +111,19 @@ REFUSALS: tuple[tuple[str, re.Pattern[str]], ...] = (
         _pattern(rf"\b{_SORRY}\b[^.!?]{{0,30}}\bfor (?:not being able|being unable|not) ", _FILLER, _HELP),
     ),
     (
+        "apologises for not being able",
+        _pattern(
+            rf"\b{_SORRY}\b[^.!?]{{0,90}}",
+            _WHO,
+            _any(
+                r"(?:do not|don't) have (?:the|any) (?:capability|capacity|ability|means|authority) (?:to|of|for)",
+                r"lack the (?:capability|capacity|ability|means|authority) (?:to|of|for)",
+                r"(?:'m|am) (?:unable to|not able to|not capable of|incapable of)",
+            ),
+            r" \w+",
+        ),
+    ),
+    (
         "calls it not something it does",
         _pattern(
             r"\bnot (?:something|anything|content|information|a (?:thing|topic|request|subject)) (?:that )?",

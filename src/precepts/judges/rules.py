@@ -17,7 +17,7 @@ from precepts.judges.refusals import CONDEMNS, DELIVERS, DISCLAIMERS, EMPATHY, L
 from precepts.judges.wording import plain, sentences, speakers, unquoted, without_speaker
 from precepts.types import Disposition, Judgment
 
-RULES = "rules@1"
+RULES = "rules@2"
 """Name and version of the rules; a change that moves verdicts raises the version."""
 
 OPENING_SENTENCES = 5

@@ -1,4 +1,4 @@
-"""The generation engine for models that run here: planned batches, shared-prefix cache, stop reasons, forward-only scores.
+"""The generation engine for models that run here: planned batches, shared-prefix cache, stop reasons, refusal openers.
 
 Shapes: B rows of a batch, T tokens, V vocabulary.
 
@@ -8,37 +8,24 @@ are held once for all rows and for the next batch that begins alike (`models.pre
 
 from __future__ import annotations
 
-import json
-import math
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
-from transformers import AutoModelForCausalLM, AutoTokenizer, DynamicCache
+from transformers import DynamicCache
 
-from precepts.errors import InputError, MissingError
-from precepts.models.format import OPENING
+from precepts.models.batching import choose, common_prefix
 from precepts.models.generation import Conversation, Generated, Sampling
-from precepts.models.memory import keep_freed_memory
+from precepts.models.loaded import SETTINGS, Loaded, VerdictBias
 from precepts.models.openers import opener_tree
-from precepts.models.prefix import Prefix, enable, shared
+from precepts.models.prefix import Prefix, shared
 from precepts.types import StopReason
 
-SETTINGS = "precepts.json"
-"""Beside a trained model's weights: the opening it was trained to write and the calibrated verdict biases."""
+__all__ = ["SETTINGS", "Engine", "VerdictBias"]
 
 _MIN_PREFIX = 16
-_PREFILL_TOKENS = 4096
-
-
-class VerdictBias(NamedTuple):
-    """Nats added to the first token of a verdict, calibrated on the dev split; comply is the reference at 0."""
-
-    refuse: float = 0.0
-    safe_complete: float = 0.0
 
 
 class _Rows(NamedTuple):
@@ -50,8 +37,8 @@ class _Rows(NamedTuple):
     follows_B: Tensor | None = None
 
 
-class Engine:
-    """A causal language model held in memory. Satisfies `ScoringModel`."""
+class Engine(Loaded):
+    """A causal language model held in memory that writes. Satisfies `ScoringModel`."""
 
     def __init__(self, path: Path | str, *, name: str | None = None, device: str | None = None) -> None:
         """Loads a model directory.
@@ -59,47 +46,8 @@ class Engine:
         Raises:
             MissingError: If the directory holds no model.
         """
-        keep_freed_memory()
-        path = Path(path)
-        if not (path / "config.json").exists():
-            raise MissingError(
-                f"{path} holds no model (no config.json). Give a model directory, a run, or a reference such as hf/ORG/NAME."
-            )
-        self.name = name or str(path)
-        self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
-        dtype = torch.bfloat16 if os.environ.get("PRECEPTS_DTYPE", "bfloat16") == "bfloat16" else torch.float32
-        self.tokenizer: Any = AutoTokenizer.from_pretrained(path, trust_remote_code=False)
-        if not self.tokenizer.chat_template:
-            raise InputError(
-                f"{self.name} has no chat template, so it cannot answer conversations. Use an instruct model."
-            )
-        model: Any = AutoModelForCausalLM.from_pretrained(path, dtype=dtype, trust_remote_code=False)
-        self.model: Any = model.to(self.device).eval()
-        settings = json.loads((path / SETTINGS).read_text("utf-8")) if (path / SETTINGS).exists() else {}
-        self.opening: str | None = settings.get("opening")
-        self.bias = VerdictBias(**settings.get("verdict_bias", {}))
-        self.verdict_ids = {v: self._ids(f" {v}")[0] for v in ("refuse", "comply", "safe_complete")}
-        eos = self.model.generation_config.eos_token_id
-        self.eos_ids = sorted({*(eos if isinstance(eos, list) else [eos]), self.tokenizer.eos_token_id} - {None})
-        self._shares = enable(self.model)
+        super().__init__(path, name=name, device=device)
         self._prefix: Prefix | None = None
-
-    def _ids(self, text: str) -> list[int]:
-        return self.tokenizer(text, add_special_tokens=False)["input_ids"]
-
-    def prompt_text(self, conversation: Conversation) -> str:
-        """The conversation as the model reads it, up to where it answers."""
-        turns = [
-            {"role": "system" if m.role == "developer" else m.role, "content": self._defused(m.content)}
-            for m in conversation
-        ]
-        return self.tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True)
-
-    def _defused(self, text: str) -> str:
-        """The text with special tokens broken up, so that what a user writes can end no turn and begin none."""
-        for token in self.tokenizer.all_special_tokens:
-            text = text.replace(token, f"{token[:1]}\u200b{token[1:]}")
-        return text
 
     # --- generation -----------------------------------------------------------------------------------------------
 
@@ -117,16 +65,27 @@ class Engine:
         A trained model's opening is run together with the prompt and kept for the rows that would have written it anyway (checked token
         by token); the others write freely. So the verdict's log-odds come with generation.
         """
-        if not conversations:
-            return []
         prompts = [self.prompt_text(c) for c in conversations]
         seeds = seeds or range(len(prompts))
+        lengths = [self.length_of(p) + sampling.max_tokens for p in prompts]
+        fits = [i for i, length in enumerate(lengths) if length <= self.max_length]
+        if len(fits) < len(prompts):
+            some = self.generate(
+                [conversations[i] for i in fits],
+                sampling=sampling,
+                seeds=[seeds[i] for i in fits],
+                prefills=None if prefills is None else [prefills[i] for i in fits],
+            )
+            found = dict(zip(fits, some, strict=True))
+            return [found.get(i) or _too_long(length, self.max_length) for i, length in enumerate(lengths)]
+        if not prompts:
+            return []
         if prefills is not None:
             return self._write([p + f for p, f in zip(prompts, prefills, strict=True)], sampling, seeds, heads=prefills)
         if self.opening is None:
             return self._write(prompts, sampling, seeds, heads=[""] * len(prompts))
-        tail = self._ids(self.opening)
-        rows = self._prefill([self._ids(p) + tail for p in prompts], tail=tail)
+        tail = self.ids_of(self.opening)
+        rows = self._prefill([self.ids_of(p) + tail for p in prompts], tail=tail)
         follows = rows.follows_B.tolist() if rows.follows_B is not None else []
         yes, no = ([i for i, f in enumerate(follows) if f is wanted] for wanted in (True, False))
         out: list[Generated | None] = [None] * len(prompts)
@@ -150,7 +109,7 @@ class Engine:
     def _write(
         self, texts: list[str], sampling: Sampling, seeds: Sequence[int], *, heads: Sequence[str]
     ) -> list[Generated]:
-        return self._decode(self._prefill([self._ids(t) for t in texts]), sampling, seeds, heads=heads)
+        return self._decode(self._prefill([self.ids_of(t) for t in texts]), sampling, seeds, heads=heads)
 
     def _decode(
         self, rows: _Rows, sampling: Sampling, seeds: Sequence[int], *, heads: Sequence[str], decide: bool = False
@@ -165,7 +124,7 @@ class Engine:
             logits_BV = rows.logits_BV.float()
             if decide and step == 0:
                 decisions = self._decide(logits_BV)
-            chosen = _choose(logits_BV, sampling, [generators[i] for i in alive] if generators else None)
+            chosen = choose(logits_BV, sampling, [generators[i] for i in alive] if generators else None)
             for row, token in zip(alive, chosen.tolist(), strict=True):
                 if token in self.eos_ids:
                     reasons[row] = "stop"
@@ -192,66 +151,6 @@ class Engine:
         logits_BV[:, ids["safe_complete"]] += self.bias.safe_complete
         return decision_B.tolist()
 
-    # --- forward only ---------------------------------------------------------------------------------------------
-
-    @torch.inference_mode()
-    def log_probs(self, conversations: Sequence[Conversation], continuations: Sequence[str]) -> list[float]:
-        """Mean log-probability (nats a token) of each continuation after its conversation; an empty one gives -inf."""
-        return self.log_probs_of_text([self.prompt_text(c) for c in conversations], continuations)
-
-    @torch.inference_mode()
-    def log_probs_of_text(self, prompts: Sequence[str], continuations: Sequence[str]) -> list[float]:
-        """As `log_probs`, for prompts already rendered."""
-        heads = [self._ids(p) for p in prompts]
-        tails = [self._ids(c) for c in continuations]
-        out = [-math.inf] * len(heads)
-        for batch in _by_length([len(h) + len(t) for h, t in zip(heads, tails, strict=True)]):
-            ids_BT, mask_BT = _right_padded([heads[i] + tails[i] for i in batch], self.device)
-            hidden = self.model.model(input_ids=ids_BT, attention_mask=mask_BT, use_cache=False).last_hidden_state
-            for b, i in enumerate(batch):
-                if not tails[i]:
-                    continue
-                start, end = len(heads[i]), len(heads[i]) + len(tails[i])
-                logits_TV = self.model.lm_head(hidden[b, start - 1 : end - 1]).float()
-                picked = logits_TV.log_softmax(-1).gather(-1, ids_BT[b, start:end, None])
-                out[i] = float(picked.mean())
-        return out
-
-    @torch.inference_mode()
-    def hidden_states(self, texts: Sequence[str], *, layer: int) -> Tensor:
-        """Features for a probe, shape (B, 2·hidden), float32: the last token's state and the mean over tokens, after `layer` layers."""
-        ids = [self._ids(t) for t in texts]
-        out: list[Tensor | None] = [None] * len(ids)
-        decoder = self.model.model
-        layers, norm = decoder.layers, decoder.norm
-        decoder.layers, decoder.norm = layers[:layer], torch.nn.Identity()
-        try:
-            for batch in _by_length([len(i) for i in ids]):
-                ids_BT, mask_BT = _right_padded([ids[i] for i in batch], self.device)
-                states = (
-                    decoder(input_ids=ids_BT, attention_mask=mask_BT, use_cache=False).last_hidden_state.float().cpu()
-                )
-                for b, i in enumerate(batch):
-                    rows_TD = states[b, : len(ids[i])]
-                    out[i] = torch.cat([rows_TD[-1], rows_TD.mean(0)])
-        finally:
-            decoder.layers, decoder.norm = layers, norm
-        width = 2 * self.model.config.hidden_size
-        return torch.stack([row for row in out if row is not None]) if out else torch.zeros((0, width))
-
-    @torch.inference_mode()
-    def decisions(self, conversations: Sequence[Conversation]) -> list[list[float]]:
-        """Log-probabilities (nats) of refuse, comply and safe_complete right after the opening, forward only."""
-        prompts = [self.prompt_text(c) + (self.opening or OPENING) for c in conversations]
-        ids = [self._ids(p) for p in prompts]
-        out: list[list[float]] = [[] for _ in ids]
-        wanted = torch.tensor([self.verdict_ids[v] for v in ("refuse", "comply", "safe_complete")], device=self.device)
-        for batch in _by_length([len(i) for i in ids]):
-            logits_BV = self._last_logits([ids[i] for i in batch])
-            for b, i in enumerate(batch):
-                out[i] = logits_BV[b].log_softmax(-1)[wanted].tolist()
-        return out
-
     @torch.inference_mode()
     def openers(self, conversations: Sequence[Conversation], *, prefills: Sequence[str] | None = None) -> list[float]:
         """Log-odds that the answer opens with a refusal (`openers.REFUSALS`) against anything else.
@@ -263,8 +162,8 @@ class Engine:
         texts = [self.prompt_text(c) for c in conversations]
         if prefills is not None:
             texts = [t + f for t, f in zip(texts, prefills, strict=True)]
-        rows = self._prefill([self._ids(t) for t in texts])
-        tree = opener_tree(self._ids)
+        rows = self._prefill([self.ids_of(t) for t in texts])
+        tree = opener_tree(self.ids_of)
         total_B = torch.zeros(len(texts), device=self.device)
         reach: dict[tuple[int, ...], Tensor] = {(): torch.zeros(len(texts), device=self.device)}
         for path in sorted(tree):
@@ -288,12 +187,6 @@ class Engine:
         states_BTD = self._states(rows.prefix, rows.cache, ids_BT, mask_BT, position_BT)
         return self.model.lm_head(states_BTD[:, -1])
 
-    def _last_logits(self, ids: list[list[int]]) -> Tensor:
-        ids_BT, mask_BT = _right_padded(ids, self.device)
-        hidden = self.model.model(input_ids=ids_BT, attention_mask=mask_BT, use_cache=False).last_hidden_state
-        last = torch.tensor([len(i) - 1 for i in ids], device=self.device)
-        return self.model.lm_head(hidden[torch.arange(len(ids), device=self.device), last]).float()
-
     # --- the cache ------------------------------------------------------------------------------------------------
 
     def _select(self, rows: _Rows, keep: list[int]) -> _Rows:
@@ -306,7 +199,7 @@ class Engine:
 
     def _prefill(self, ids: list[list[int]], *, tail: list[int] | None = None) -> _Rows:
         """Runs the prompts. `tail` is what all end with: `follows_B` then says where greedy decoding would have written just that."""
-        start = _common_prefix(ids, own=len(tail or []) + 1) if self._shares else ()
+        start = common_prefix(ids, own=len(tail or []) + 1) if self.shares_prefix else ()
         prefix = self._run_once(start) if len(start) >= _MIN_PREFIX else None
         begun = len(prefix.ids) if prefix else 0
         rest = [row[begun:] for row in ids]
@@ -357,42 +250,7 @@ class Engine:
         return self._prefix
 
 
-def _choose(logits_BV: Tensor, sampling: Sampling, generators: list[torch.Generator] | None) -> Tensor:
-    if generators is None:
-        return logits_BV.argmax(-1)
-    probs_BV = (logits_BV / sampling.temperature).softmax(-1).cpu()
-    if sampling.top_p < 1:
-        ranked, order = probs_BV.sort(-1, descending=True)
-        ranked[ranked.cumsum(-1) - ranked >= sampling.top_p] = 0
-        probs_BV = torch.zeros_like(probs_BV).scatter(-1, order, ranked)
-    drawn = [torch.multinomial(row, 1, generator=g) for row, g in zip(probs_BV, generators, strict=True)]
-    return torch.cat(drawn).to(logits_BV.device)
-
-
-def _common_prefix(ids: list[list[int]], *, own: int) -> tuple[int, ...]:
-    """What all rows begin with, leaving each row at least `own` tokens of its own."""
-    limit = min(len(row) for row in ids) - own
-    length = 0
-    while length < limit and all(row[length] == ids[0][length] for row in ids):
-        length += 1
-    return tuple(ids[0][:length])
-
-
-def _right_padded(ids: list[list[int]], device: torch.device) -> tuple[Tensor, Tensor]:
-    width = max(len(row) for row in ids)
-    ids_BT = torch.zeros((len(ids), width), dtype=torch.long)
-    mask_BT = torch.zeros((len(ids), width), dtype=torch.long)
-    for b, row in enumerate(ids):
-        ids_BT[b, : len(row)] = torch.tensor(row)
-        mask_BT[b, : len(row)] = 1
-    return ids_BT.to(device), mask_BT.to(device)
-
-
-def _by_length(lengths: list[int]) -> list[list[int]]:
-    """Row indices in batches of similar length, at most `_PREFILL_TOKENS` padded tokens each."""
-    batches: list[list[int]] = []
-    for i in sorted(range(len(lengths)), key=lambda i: lengths[i]):
-        if not batches or (len(batches[-1]) + 1) * lengths[i] > _PREFILL_TOKENS:
-            batches.append([])
-        batches[-1].append(i)
-    return batches
+def _too_long(length: int, limit: int) -> Generated:
+    return Generated(
+        text="", stop_reason="error", error=f"prompt and answer need {length} tokens; the model reads at most {limit}"
+    )

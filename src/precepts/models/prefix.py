@@ -4,7 +4,8 @@ A policy in the prompt is a thousand tokens that every case shares. A plain cach
 step; here the queries of all rows meet it in one matrix product, and only what a row has of its own stands in its cache (bifurcated
 attention, Athiwaratkun et al. 2024, arXiv 2403.08845).
 
-Shapes: B rows, H query heads, K key heads, G = H / K, T new tokens, S own tokens, P prefix tokens, D head size.
+Shapes: B rows, H query heads, K key heads, G = H / K, T new tokens, N = G * T, M = B * G * T,
+S own tokens, P prefix tokens, D head size.
 """
 
 from __future__ import annotations
@@ -20,6 +21,9 @@ from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import eager_mask
 
 NAME = "precepts_shared_prefix"
+
+_MAX_SCORES = 2**26
+"""Attention scores held at once; more queries go in parts."""
 
 _FAMILIES = ("llama", "qwen2", "qwen3")
 """Model types with plain causal attention in every layer; the others run with a plain cache."""
@@ -70,20 +74,31 @@ def _attend(
     held: tuple[Tensor, Tensor] | None = getattr(module, "shared_prefix", None)
     if held is None:
         return sdpa_attention_forward(module, query, key, value, attention_mask, scaling=scaling, **kwargs)
+    width = held[0].shape[1] + key.shape[2]
+    most = max(1, _MAX_SCORES // (query.shape[0] * query.shape[1] * width))
+    masks = [None] * query.shape[2] if attention_mask is None else attention_mask.split(most, dim=2)
+    parts = [_joined(q, key, value, m, held, scaling) for q, m in zip(query.split(most, dim=2), masks, strict=False)]
+    return (parts[0] if len(parts) == 1 else torch.cat(parts, dim=1)).contiguous(), None
+
+
+def _joined(
+    query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, held: tuple[Tensor, Tensor], scaling: float
+) -> Tensor:
+    """One softmax over what is shared and what is a row's own; shape (B, T, H, D)."""
     keys_KPD, values_KPD = held
     heads, (rows, _, new, size) = key.shape[1], query.shape
-    group = query.shape[1] // heads
+    group, shared_length = query.shape[1] // heads, keys_KPD.shape[1]
     query_BKND = query.reshape(rows, heads, group * new, size)
     query_KMD = query_BKND.transpose(0, 1).reshape(heads, -1, size)
     far_KMP = torch.bmm(query_KMD, keys_KPD.transpose(1, 2))
     far_BKNP = far_KMP.view(heads, rows, group * new, -1).transpose(0, 1)
     near_BKNS = query_BKND @ key.transpose(2, 3)
     scores = torch.cat([far_BKNP, near_BKNS], dim=-1).float().mul_(scaling)
-    if attention_mask is not None:
-        own_BKGTS = scores[..., far_BKNP.shape[-1] :].view(rows, heads, group, new, -1)
-        own_BKGTS += attention_mask[:, :, None, :, : key.shape[2]]
+    if mask is not None:
+        own_BKGTS = scores[..., shared_length:].view(rows, heads, group, new, -1)
+        own_BKGTS += mask[:, :, None, :, : key.shape[2]]
     weights = scores.softmax(-1).to(query.dtype)
-    far_KMP = weights[..., : far_BKNP.shape[-1]].transpose(0, 1).reshape(heads, rows * group * new, -1)
-    out_KMD = torch.bmm(far_KMP, values_KPD)
-    out = out_KMD.view(heads, rows, group * new, size).transpose(0, 1) + weights[..., far_BKNP.shape[-1] :] @ value
-    return out.reshape(rows, heads * group, new, size).transpose(1, 2).contiguous(), None
+    far_KMP = weights[..., :shared_length].transpose(0, 1).reshape(heads, rows * group * new, -1)
+    far_KMD = torch.bmm(far_KMP, values_KPD)
+    out_BKND = far_KMD.view(heads, rows, group * new, size).transpose(0, 1) + weights[..., shared_length:] @ value
+    return out_BKND.reshape(rows, heads * group, new, size).transpose(1, 2)
