@@ -51,8 +51,8 @@ def main(size: int) -> None:
     fixed = {"max_new_tokens": NEW_TOKENS, "min_new_tokens": NEW_TOKENS, "do_sample": False}
 
     def ours() -> None:
-        # Nobody may stop early, so that all write as much.
-        ends, engine.eos_ids = engine.eos_ids, []
+        # Nobody may stop early, so that all write as much: the end is a special token that is never written.
+        ends, engine.eos_ids = engine.eos_ids, [tokenizer.convert_tokens_to_ids("<repo_name>")]
         try:
             engine.generate(conversations, sampling=Sampling(max_tokens=NEW_TOKENS))
         finally:
@@ -64,7 +64,6 @@ def main(size: int) -> None:
         model(input_ids=torch.tensor([ids[0][:shared]]), past_key_values=cache)
         held = copy.deepcopy(cache)
         held.batch_repeat_interleave(len(prompts))
-        batch = tokenizer(prompts, return_tensors="pt", padding=True, add_special_tokens=False)
         # With a cache, what stands in it must be the same columns of every row: padding goes behind the shared part.
         width = max(map(len, ids))
         rows = [[*row[:shared], *[tokenizer.pad_token_id] * (width - len(row)), *row[shared:]] for row in ids]
