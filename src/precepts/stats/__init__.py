@@ -15,10 +15,17 @@ Glossary:
 - **evidence**: a Metric with the files it came from; `verify` recomputes it.
 
 Estimators: `wilson@1` `newcombe@1` `paired_difference@1` `percentile@1` `bca@1` `cluster_bootstrap@1` `auc@1`
-`paired_auc@1` `balanced_accuracy@1` `paired_balanced_accuracy@1` `dprime@1` `criterion@1` `pgr@1`.
+`paired_auc@1` `balanced_accuracy@1` `paired_balanced_accuracy@1` `dprime@1` `criterion@1` `trade_off@1`
+`pgr@1`.
 """
 
 from precepts.stats.bootstrap import Resampled, bca_interval, bootstrap, percentile_interval
+from precepts.stats.clustered import (
+    CrossedCovariance,
+    crossed_covariance,
+    max_t_critical,
+    nearest_correlation,
+)
 from precepts.stats.detection import Detection, detection, implied_cost_ratio, optimal_criterion
 from precepts.stats.distributions import FloatArray
 from precepts.stats.evidence import lookup, matches, recompute, select_rows, verify
@@ -52,9 +59,11 @@ from precepts.stats.rates import (
 from precepts.stats.registry import Estimator, Interval, Params, estimate, estimator, estimators
 from precepts.stats.rows import Row
 from precepts.stats.threshold import maximin_threshold
+from precepts.stats.trade_off import Ratings, Statistic, TradeOff, Trading, metric_of, trade_off, trading
 
 __all__ = [
     "Auc",
+    "CrossedCovariance",
     "Detection",
     "Estimator",
     "FloatArray",
@@ -62,7 +71,11 @@ __all__ = [
     "McNemar",
     "Params",
     "Resampled",
+    "Ratings",
     "Row",
+    "Statistic",
+    "TradeOff",
+    "Trading",
     "auc",
     "auc_covariance",
     "auc_difference",
@@ -72,6 +85,7 @@ __all__ = [
     "benjamini_hochberg",
     "bootstrap",
     "cohens_h",
+    "crossed_covariance",
     "detection",
     "estimate",
     "estimator",
@@ -80,8 +94,11 @@ __all__ = [
     "implied_cost_ratio",
     "lookup",
     "matches",
+    "max_t_critical",
     "maximin_threshold",
     "mcnemar",
+    "metric_of",
+    "nearest_correlation",
     "newcombe_interval",
     "newcombe_paired_interval",
     "optimal_criterion",
@@ -96,6 +113,8 @@ __all__ = [
     "recompute",
     "select_rows",
     "t_interval",
+    "trade_off",
+    "trading",
     "verify",
     "wilson_interval",
 ]
