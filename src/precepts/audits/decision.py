@@ -11,6 +11,7 @@ import hashlib
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
+import yaml
 from pydantic import Field, ValidationError, model_validator
 
 from precepts.errors import InputError, MissingError
@@ -78,7 +79,7 @@ class Columns(Frozen):
 class Decision(Frozen):
     """The record. Margins are the largest differences that do not matter; a measure without one gets no verdict."""
 
-    v: Literal[1] = 1
+    v: int = Field(default=1, ge=1, le=1)
     question: str = Field(min_length=1)
     principle: Principle
     decided: DecidedBy
@@ -96,6 +97,7 @@ class Decision(Frozen):
     power: float = Field(default=0.8, gt=0.5, lt=1)
     smallest_cell: int = Field(default=1, ge=1)
     sampling: str = Field(min_length=1)
+    generalise_to: Literal["items", "raters", "raters and items", "neither"] = "raters and items"
     escalate_to: str = Field(min_length=1)
     columns: Columns = Columns()
 
@@ -152,11 +154,14 @@ def load_decision(path: Path) -> Decision:
     if not path.exists():
         raise MissingError(f"{path}: there is no such file. Begin a record with: precepts audit example > {path}")
     document = read_document(path)
-    problems = [str(InputError.at(path, line, what)) for line, what in document.problems.values()]
+    # Values stay text there, and numbers and dates are read by the record's own types: that YAML would is no problem here.
+    found = [(line, what) for line, what in document.problems.values() if "which YAML reads as" not in what]
+    problems = [str(InputError.at(path, line, what)) for line, what in found]
     if problems:
         raise InputError("\n".join(problems))
     try:
-        return Decision.model_validate(document.value)
+        # BaseLoader makes texts, lists and mappings and nothing else; the record's own types read numbers and dates.
+        return Decision.model_validate(yaml.load(path.read_text("utf-8"), Loader=yaml.BaseLoader))
     except ValidationError as error:
         raise InputError("\n".join(_said(path, document, error))) from None
 

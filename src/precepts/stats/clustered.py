@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+import math
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +11,9 @@ from numpy.typing import NDArray
 from precepts.stats.distributions import FloatArray
 
 IntArray = NDArray[np.int64]
+
+Sampled = Literal["both", "a", "b", "rows"]
+"""What stands for many: clusters of both kinds, of one kind, or each row alone."""
 
 
 class CrossedCovariance(NamedTuple):
@@ -33,19 +37,26 @@ class CrossedCovariance(NamedTuple):
         """
         return self.a + self.b - self.pair
 
-    def variance(self, direction: FloatArray) -> tuple[float, float]:
+    def variance(self, direction: FloatArray, *, sampled: Sampled = "both") -> tuple[float, float]:
         """Variance of the sum weighted by `direction`, shape (k,), and its degrees of freedom.
 
-        The two-way variance, or the larger one-way variance where that is above it (it can come out below, or negative,
-        by chance). Degrees of freedom by Satterthwaite from those of the two kinds.
+        For both kinds the two-way variance, or the larger one-way variance where that is above it (it can come out below,
+        or negative, by chance). Degrees of freedom by Satterthwaite from those of the kinds.
         """
         of_a, of_b = float(direction @ self.a @ direction), float(direction @ self.b @ direction)
-        two_way = max(float(direction @ self.both() @ direction), of_a, of_b)
-        parts = [(v, n - 1) for v, n in ((of_a, self.num_a), (of_b, self.num_b)) if v > 0 and n > 1]
-        spread = sum(v * v / df for v, df in parts)
-        if not spread:
-            return two_way, float("inf")
-        return two_way, sum(v for v, _ in parts) ** 2 / spread
+        if sampled == "rows":
+            return float(direction @ self.row @ direction), math.inf
+        kinds = [(of_a, self.num_a)] * (sampled != "b") + [(of_b, self.num_b)] * (sampled != "a")
+        parts = [(variance, number - 1) for variance, number in kinds if variance > 0 and number > 1]
+        total = max((variance for variance, _ in kinds), default=0.0)
+        if sampled == "both":
+            total = max(total, float(direction @ self.both() @ direction))
+        spread = sum(variance**2 / df for variance, df in parts)
+        return total, sum(variance for variance, _ in parts) ** 2 / spread if spread else math.inf
+
+    def matrix(self, sampled: Sampled) -> FloatArray:
+        """The covariance matrix under one idea of what was sampled; the two-way one may have negative eigenvalues."""
+        return {"rows": self.row, "a": self.a, "b": self.b}.get(sampled, self.both())
 
 
 def crossed_covariance(influence: FloatArray, squares: FloatArray, a: IntArray, b: IntArray) -> CrossedCovariance:

@@ -13,7 +13,7 @@ from typing import Literal, NamedTuple, cast
 import numpy as np
 
 from precepts.errors import InputError
-from precepts.stats.clustered import CrossedCovariance, IntArray, crossed_covariance
+from precepts.stats.clustered import CrossedCovariance, IntArray, Sampled, crossed_covariance
 from precepts.stats.detection import detection
 from precepts.stats.distributions import NORMAL, FloatArray, critical_t, critical_z
 from precepts.stats.rates import wilson_interval
@@ -102,7 +102,7 @@ def trade_off(
     *,
     prevalence: float | None = None,
     cost_ratio: float = 1.0,
-    clustered: bool = True,
+    sampled: Sampled = "both",
 ) -> TradeOff | None:
     """A weighted sum over arms of one statistic; None where an arm lacks signal or noise, or d′ is too small for it.
 
@@ -113,7 +113,7 @@ def trade_off(
         weights: Weight by arm; {g: 1} for a level, {g: 1, others: -1/k} for a contrast with their mean.
         prevalence: Share of signal where decisions are made; None takes each arm's own share.
         cost_ratio: The decided C_FP / C_FN.
-        clustered: Whether raters and items were sampled; else every rating stands alone.
+        sampled: What the interval generalises to: other raters (`a`), items (`b`), `both`; or every rating alone (`rows`).
     """
     gradient, value, n = np.zeros(found.z.size), 0.0, 0
     for arm, weight in weights.items():
@@ -128,8 +128,8 @@ def trade_off(
     base = float(np.sum(gradient**2 * np.where(gradient != 0, found.floor.ravel(), 0.0)))
     alone = float(gradient @ found.covariance.row @ gradient)
     effect, df = 1.0, math.inf
-    if clustered and alone > 1e-300:
-        variance, df = found.covariance.variance(gradient)
+    if sampled != "rows" and alone > 1e-300:
+        variance, df = found.covariance.variance(gradient, sampled=sampled)
         effect = max(1.0, variance / alone)
     return TradeOff(value, math.sqrt(base * effect), df, n, effect, gradient)
 
@@ -165,10 +165,10 @@ def _statistic(
     return (z_hit, 1.0, 0.0) if statistic == "hit_rate" else (-z_false_alarm, 0.0, -1.0)
 
 
-def ratings_of(rows: Sequence[Row], params: Params) -> tuple[Ratings, list[str], int, int]:
+def ratings_of(rows: Sequence[Row], params: Params) -> tuple[Ratings, list[str]]:
     """Counted ratings of rows with `score`, `label`, and as they are there `arm`, `cluster`, `cluster_b`, `count`.
 
-    Also the names of the arms, how many ratings were read, and how many rows lack an answer or a truth.
+    Also the names of the arms.
     """
     counted = [{**row, "count": row.get("count", 1)} for row in rows]
     read = read_columns(counted, "label", "score", "count", positive=params.get("positive"), binary=["score"])
@@ -182,34 +182,39 @@ def ratings_of(rows: Sequence[Row], params: Params) -> tuple[Ratings, list[str],
         return np.unique(np.array(found), return_inverse=True)[1].astype(np.int64)
 
     truth, yes, count = read.column(0).astype(np.int64), read.column(1).astype(np.int64), read.column(2)
-    unscored = sum(_weight(row) for row in counted) - int(count.sum())
-    return Ratings(arm, truth, yes, count, clusters("cluster"), clusters("cluster_b")), names, int(count.sum()), unscored
+    return Ratings(arm, truth, yes, count, clusters("cluster"), clusters("cluster_b")), names
+
+
+def num_unscored_in(rows: Sequence[Row]) -> int:
+    """How many ratings lack an answer or a truth."""
+    return sum(_weight(row) for row in rows if row.get("score") is None or row.get("label") is None)
 
 
 def _weight(row: Row) -> int:
-    found = row["count"]
+    found = row.get("count", 1)
     return int(found) if isinstance(found, int | float) else 1
 
 
-@estimator("trade_off", version=1, params=("statistic", "of", "against", "prevalence", "cost_ratio", "clustered"))
+@estimator("trade_off", version=1, params=("statistic", "of", "against", "prevalence", "cost_ratio", "sampled"))
 def trade_off_estimate(rows: Sequence[Row], *, params: Params, seed: int, level: float) -> Metric:
     """A statistic of the ratings of arm `of`, less the mean over the arms `against` if any are named.
 
     Keys: `score` (1 yes), `label` (1 signal); `arm` (group), `cluster` (rater), `cluster_b` (item), `count`. Options:
-    `statistic`, as in `trade_off` or `hit_rate`, `correct_rejection_rate`; `prevalence`; `cost_ratio` (1); `clustered`
-    (true). Rates take no `against`.
+    `statistic`, as in `trade_off` or `hit_rate`, `correct_rejection_rate`; `prevalence`; `cost_ratio` (1); `sampled`
+    (`both`, `a` raters, `b` items, `rows`). Rates take no `against`.
     """
     statistic = cast("Statistic", choice_option(params, "statistic", STATISTICS))
-    ratings, names, _, num_unscored = ratings_of(rows, params)
     of, others = str(params.get("of", "")), [str(one) for one in cast("list[object]", params.get("against") or [])]
+    ratings, names = ratings_of(rows, params)
+    num_unscored = num_unscored_in([row for row in rows if str(row.get("arm", "")) in (of, *others)])
     if missing := [name for name in (of, *others) if name not in names]:
         raise InputError(f"trade_off@1: no row has the arm {missing[0]!r}; there are {', '.join(names)}.")
     weights = {names.index(of): 1.0} | {names.index(name): -1 / len(others) for name in others}
     share = None if params.get("prevalence") is None else number_option(params, "prevalence", 0.5)
-    clustered = params.get("clustered", True) is True
+    sampled = cast("Sampled", choice_option(params, "sampled", ("both", "a", "b", "rows")))
     found = trading(ratings, len(names))
     value = trade_off(
-        found, statistic, weights, prevalence=share, cost_ratio=number_option(params, "cost_ratio", 1.0), clustered=clustered
+        found, statistic, weights, prevalence=share, cost_ratio=number_option(params, "cost_ratio", 1.0), sampled=sampled
     )
     return metric_of(found, statistic, value, names.index(of), level=level, num_unscored=num_unscored)
 
