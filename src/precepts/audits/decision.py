@@ -95,6 +95,8 @@ class Decision(Frozen):
     margins: dict[str, Annotated[float, Field(gt=0)]] = Field(default_factory=dict)
     alpha: float = Field(default=0.05, gt=0, lt=0.5)
     power: float = Field(default=0.8, gt=0.5, lt=1)
+    window: Share = 0.05
+    """Half the width, in the unit of the score, of what counts as near the threshold."""
     smallest_cell: int = Field(default=1, ge=1)
     sampling: str = Field(min_length=1)
     generalise_to: Literal["items", "raters", "raters and items", "neither"] = "raters and items"

@@ -96,6 +96,7 @@ def label_cells(table: pl.LazyFrame, decision: Decision, *, where: str) -> Label
             "item": _text(row[unit]),
             "gold": row["__gold"],
             "label": row["__label"],
+            "right": None if None in (row["__gold"], row["__label"]) else int(row["__gold"] == row["__label"]),
             "count": row["count"],
         }
         for row in counted.iter_rows(named=True)

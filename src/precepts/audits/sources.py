@@ -22,6 +22,12 @@ _FIELDS = (
 ).split()
 
 
+_TARGETS = {
+    "women": "wom[ae]n", "trans people": "trans", "gay people": "gay", "black people": "black", "disabled people": "disabled",
+    "Muslims": "muslim", "immigrants": "immigrant",
+}  # fmt: skip
+
+
 def _raw(repository: str, revision: str, path: str) -> str:
     return f"https://raw.githubusercontent.com/{repository}/{revision}/{path}"
 
@@ -38,11 +44,21 @@ class Source(NamedTuple):
 
 
 def _hatecheck(files: dict[str, Path]) -> pl.DataFrame:
-    """One row a rating: `item`, `template`, `rater`, `label`, `gold`, `target`."""
+    """One row a rating: `item`, `template`, `rater`, `label`, `gold`, `target`.
+
+    The published suite leaves out 173 rated cases whose raters mostly disagreed with the gold label. Without them raters
+    look better than they are, so they stay; where their text names a group, that is the target, else it is missing.
+    """
     ratings = pl.read_csv(files["ratings"], infer_schema_length=None)
     targets = pl.read_csv(files["cases"], infer_schema_length=None).select("case_id", "target_ident")
+    named = pl.coalesce(
+        pl.when(pl.col("test_case").str.contains(f"(?i)\\b{word}")).then(pl.lit(group)) for group, word in _TARGETS.items()
+    )
+    published = ratings["case_id"].is_in(targets["case_id"].implode())
     return (
-        ratings.join(targets, on="case_id", how="left")
+        ratings.with_columns(pl.when(~published).then(named).alias("named"))
+        .join(targets, on="case_id", how="left")
+        .with_columns(pl.coalesce("target_ident", "named").alias("target_ident"))
         .unpivot(
             [f"label_{k}" for k in range(1, 11)],
             index=["case_id", "templ_id", "label_gold", "target_ident"],
