@@ -47,17 +47,25 @@ def model_cells(table: pl.LazyFrame, decision: Decision, *, where: str) -> Model
         raise InputError.at(where, None, f"the score {columns.score!r} is text; give numbers")
     outcome = binary(columns.outcome, schema, columns.positive, distinct(table, columns.outcome), where=where)
     score = pl.col(columns.score).cast(pl.Float64).fill_nan(None)
-    seen = table.select(low=score.min(), high=score.max(), levels=score.n_unique(), n=pl.len()).collect(engine="streaming")
+    seen = table.select(low=score.min(), high=score.max(), levels=score.n_unique(), n=pl.len()).collect(
+        engine="streaming"
+    )
     low, high, levels, n = seen.row(0)
     if not n or low is None:
         raise InputError.at(where, None, f"has no row with a score in {columns.score!r}; an audit needs some")
     if decision.score == "probability" and not (low >= 0 and high <= 1):
         raise InputError.at(
-            where, None, f"scores run from {low:.4g} to {high:.4g} and are no probabilities; say `score: rank` in the record"
+            where,
+            None,
+            f"scores run from {low:.4g} to {high:.4g} and are no probabilities; say `score: rank` in the record",
         )
     exact = levels <= _MOST_SCORES
     width = (high - low) / _MOST_SCORES if high > low else 1.0
-    binned = score.rank("dense").cast(pl.Int64) if exact else ((score - low) / width).floor().clip(0, _MOST_SCORES - 1).cast(pl.Int64)
+    binned = (
+        score.rank("dense").cast(pl.Int64)
+        if exact
+        else ((score - low) / width).floor().clip(0, _MOST_SCORES - 1).cast(pl.Int64)
+    )
     frame, groupings = with_groups(table, decision)
     threshold = pl.lit(decision.costs_of("").threshold)
     for group, costs in decision.costs_by_group.items():
@@ -90,7 +98,9 @@ def _suppressed(frame: pl.DataFrame, groupings: tuple[str, ...], smallest: int) 
         sizes = frame.group_by(name).agg(pl.col("count").sum())
         small = sizes.filter(pl.col("count") < smallest)[name].to_list()
         number += len(small)
-        frame = frame.with_columns(pl.when(pl.col(name).is_in(small)).then(pl.lit(SUPPRESSED)).otherwise(pl.col(name)).alias(name))
+        frame = frame.with_columns(
+            pl.when(pl.col(name).is_in(small)).then(pl.lit(SUPPRESSED)).otherwise(pl.col(name)).alias(name)
+        )
     return frame, number
 
 

@@ -106,13 +106,17 @@ class Decision(Frozen):
     @model_validator(mode="after")
     def _coherent(self) -> Self:
         if self.costs is None and self.threshold is None:
-            raise ValueError("the trade-off is not decided: give `costs` (false_positive, false_negative) or `threshold`")
+            raise ValueError(
+                "the trade-off is not decided: give `costs` (false_positive, false_negative) or `threshold`"
+            )
         if self.costs is not None and self.threshold is not None:
             raise ValueError("give `costs` or `threshold`, not both: the one implies the other")
         for key, known in (("margins", (*LABEL_MARGINS, *MODEL_MARGINS)), ("minimum", BARS)):
             for name in getattr(self, key):
                 if name not in known:
-                    raise ValueError(f"`{key}` has no measure {name!r}{suggestion(name, known)}; there are {', '.join(known)}")
+                    raise ValueError(
+                        f"`{key}` has no measure {name!r}{suggestion(name, known)}; there are {', '.join(known)}"
+                    )
         if self.margins.get("cost_ratio", 2) <= 1:
             raise ValueError("the margin of cost_ratio is a factor above 1, such as 1.5")
         if self.principle == "minimum_quality_of_service" and not self.minimum:

@@ -181,7 +181,13 @@ class _Grouping:
         return params
 
     def _evidence(
-        self, statistic: Statistic, arm: int, *, against: Sequence[int] = (), level: float, sampled: Sampled | None = None
+        self,
+        statistic: Statistic,
+        arm: int,
+        *,
+        against: Sequence[int] = (),
+        level: float,
+        sampled: Sampled | None = None,
     ) -> tuple[Evidence, Any]:
         params = self._params(statistic, arm, sampled)
         weights = {arm: 1.0} | {other: -1 / len(against) for other in against}

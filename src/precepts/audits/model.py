@@ -162,9 +162,7 @@ class _Grouping:
         if len(self.decided) < 2:
             return []
         level = 2 * NORMAL.cdf(self.critical()) - 1
-        return [
-            self._evidence(m, name, level=level, gap=True) for m in self.measures for name in self.decided
-        ]
+        return [self._evidence(m, name, level=level, gap=True) for m in self.measures for name in self.decided]
 
     def critical(self) -> float:
         """The max-statistic's critical value over all gaps of this grouping, from their covariance over cells."""

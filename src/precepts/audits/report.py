@@ -66,7 +66,11 @@ def number(value: float | None, *, sign: bool = False) -> str:
     """A number as people write it; a dash where there is none."""
     if value is None:
         return "–"
-    return f"{value:{'+' if sign else ''}.2f}" if abs(value) >= 0.095 or value == 0 else f"{value:{'+' if sign else ''}.3f}"
+    return (
+        f"{value:{'+' if sign else ''}.2f}"
+        if abs(value) >= 0.095 or value == 0
+        else f"{value:{'+' if sign else ''}.3f}"
+    )
 
 
 def interval(row: Evidence, *, sign: bool = False) -> str:
@@ -107,7 +111,9 @@ def open_questions(report: Report) -> list[str]:
             "or is deciding without it acceptable?"
         )
     if report.kind == "model":
-        questions.append("Are the outcomes themselves measured alike in every group? An audit of a model takes them as true.")
+        questions.append(
+            "Are the outcomes themselves measured alike in every group? An audit of a model takes them as true."
+        )
         rates = {r.slice["grouping"]: [] for r in report.levels}
         for row in report.levels:
             if row.claim == "audit/model/base_rate" and row.low is not None:
@@ -180,7 +186,11 @@ def sections(report: Report) -> list[dict[str, Any]]:
     groupings = list(dict.fromkeys(row.slice["grouping"] for row in report.levels))
     percent = f"{100 * (1 - report.decision.alpha):g} %"
     out: list[dict[str, Any]] = [
-        _section("Is there enough data?", "Every group that occurs, the small and the missing ones too.", group_table(report.groups))
+        _section(
+            "Is there enough data?",
+            "Every group that occurs, the small and the missing ones too.",
+            group_table(report.groups),
+        )
     ]
     what = "What raters do, by" if report.kind == "labels" else "Calibration, discrimination and decisions, by"
     for grouping in groupings:
@@ -235,6 +245,10 @@ def html(report: Report) -> str:
 @functools.cache
 def _template() -> jinja2.Template:
     environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(_HERE), autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        loader=jinja2.FileSystemLoader(_HERE),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
     return environment.get_template("audit.html.j2")

@@ -82,7 +82,9 @@ def _labels(run: Run, table: pl.LazyFrame, source: str, record: Decision, frozen
         )
     notes += _left_out(found.groups)
     groups = [one._asdict() for one in found.groups]
-    return Report("labels", source, record, frozen, notes, groups, found.levels, found.contrasts, found.findings, raters)
+    return Report(
+        "labels", source, record, frozen, notes, groups, found.levels, found.contrasts, found.findings, raters
+    )
 
 
 def _left_out(groups: list[object]) -> list[str]:
@@ -90,20 +92,28 @@ def _left_out(groups: list[object]) -> list[str]:
     from precepts.audits.labels import Group
 
     names = [one.name for one in groups if isinstance(one, Group) and not one.contrasted]
-    return [f"Shown and not contrasted, for want of signal, of noise or of a name: {', '.join(names)}."] if names else []
+    return (
+        [f"Shown and not contrasted, for want of signal, of noise or of a name: {', '.join(names)}."] if names else []
+    )
 
 
 def _model(run: Run, table: pl.LazyFrame, source: str, record: Decision, frozen: Frozen) -> Report:
     cells = model_cells(table, record, where=source)
     run.write("cells", cells.rows())
     found = audit_model(cells, record, _input(run), model=source)
-    notes = ["Scores are kept as they are." if cells.exact else "Scores are kept in 1000 bins of equal width, each at its mean."]
+    notes = [
+        "Scores are kept as they are."
+        if cells.exact
+        else "Scores are kept in 1000 bins of equal width, each at its mean."
+    ]
     if record.score == "rank":
         notes.append(
             "The score is a rank and no probability: over-prediction of a group is the outcome rate of everyone at its scores less its own."
         )
     if cells.num_suppressed:
-        notes.append(f"{cells.num_suppressed} groups with fewer than {record.smallest_cell} rows were merged into {SUPPRESSED}.")
+        notes.append(
+            f"{cells.num_suppressed} groups with fewer than {record.smallest_cell} rows were merged into {SUPPRESSED}."
+        )
     unscored = sum(one.num_unscored for one in found.groups if one.grouping == cells.groupings[0])
     if unscored:
         notes.append(f"{unscored} rows lack a score or an outcome; they are counted as unscored and move nothing.")

@@ -34,7 +34,9 @@ def read_table(source: Path) -> pl.LazyFrame:
         match source.suffix:
             case ".csv" | ".tsv":
                 separator = "\t" if source.suffix == ".tsv" else ","
-                frame = pl.scan_csv(source, separator=separator, infer_schema_length=10_000, null_values=["", "NA", "NaN"])
+                frame = pl.scan_csv(
+                    source, separator=separator, infer_schema_length=10_000, null_values=["", "NA", "NaN"]
+                )
             case ".parquet":
                 frame = pl.scan_parquet(source)
             case ".jsonl" | ".ndjson":
@@ -88,7 +90,10 @@ def with_groups(frame: pl.LazyFrame, decision: Decision) -> tuple[pl.LazyFrame, 
     if not (decision.intersections and len(decision.groups) > 1):
         return frame, decision.groups
     joined = JOINED.join(decision.groups)
-    return frame.with_columns(pl.concat_str(list(decision.groups), separator=JOINED).alias(joined)), (*decision.groups, joined)
+    return frame.with_columns(pl.concat_str(list(decision.groups), separator=JOINED).alias(joined)), (
+        *decision.groups,
+        joined,
+    )
 
 
 def is_missing(group: str) -> bool:

@@ -196,6 +196,8 @@ def recalibration_estimate(rows: Sequence[Row], *, params: Params, seed: int, le
     n = int(counts.sum())
     if found is None:
         return as_metric("recalibration@1", None, None, level=level, n=n, num_unscored=unscored, unit="logit")
-    value, error = (found.slope, found.slope_error) if statistic == "slope" else (found.intercept, found.intercept_error)
+    value, error = (
+        (found.slope, found.slope_error) if statistic == "slope" else (found.intercept, found.intercept_error)
+    )
     interval = normal_interval(value, error, level=level)
     return as_metric("recalibration@1", value, interval, level=level, n=n, num_unscored=unscored, unit="logit")

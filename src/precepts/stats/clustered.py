@@ -97,9 +97,7 @@ def nearest_correlation(covariance: FloatArray) -> FloatArray:
     return correlation
 
 
-def max_t_critical(
-    correlation: FloatArray, *, level: float = 0.95, seed: int = 0, draws: int = 20_000
-) -> float:
+def max_t_critical(correlation: FloatArray, *, level: float = 0.95, seed: int = 0, draws: int = 20_000) -> float:
     """The c for which k intervals, value ± c standard errors, all hold at once with chance `level`.
 
     The quantile of the largest absolute value of k joint normals: the single-step max-T method, Hothorn, Bretz and

@@ -83,7 +83,9 @@ def group_auc(rows: Sequence[Row], *, params: Params, seed: int, level: float) -
         read = read_columns(side, "score", "label", "count", positive=params.get("positive"))
         found.append(counted_auc(read.column(0), read.column(1), read.column(2)))
         n += int(read.column(2).sum())
-        num_unscored += sum(int(r["count"]) for r in side if isinstance(r["count"], int | float)) - int(read.column(2).sum())
+        num_unscored += sum(int(r["count"]) for r in side if isinstance(r["count"], int | float)) - int(
+            read.column(2).sum()
+        )
     unit = "difference" if len(sides) == 2 else "auc"
     whole = [one for one in found if one is not None]
     if len(whole) < len(found):

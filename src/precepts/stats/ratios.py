@@ -156,7 +156,13 @@ def calibration_gap(rows: Sequence[Row], *, params: Params, seed: int, level: fl
     name = "calibration_gap@1"
     sides = [_counted(side, "score", "label", params=params) for side in _sides(rows, params, name)]
     moments = [
-        Moments(float(c.sum()), float(v[:, 0] @ c), float(v[:, 1] @ c), float(v[:, 0] ** 2 @ c), float((v[:, 0] * v[:, 1]) @ c))
+        Moments(
+            float(c.sum()),
+            float(v[:, 0] @ c),
+            float(v[:, 1] @ c),
+            float(v[:, 0] ** 2 @ c),
+            float((v[:, 0] * v[:, 1]) @ c),
+        )
         for v, c, _ in sides
     ]
     n, num_unscored = int(sum(one.n for one in moments)), sum(missing for _, _, missing in sides)

@@ -21,9 +21,7 @@ from precepts.stats.registry import Interval, Params, as_metric, choice_option, 
 from precepts.stats.rows import Row, read_columns
 from precepts.types import Metric
 
-Statistic = Literal[
-    "dprime", "criterion", "excess_criterion", "log_cost_ratio", "hit_rate", "correct_rejection_rate"
-]
+Statistic = Literal["dprime", "criterion", "excess_criterion", "log_cost_ratio", "hit_rate", "correct_rejection_rate"]
 STATISTICS: tuple[Statistic, ...] = (
     "dprime", "criterion", "excess_criterion", "log_cost_ratio", "hit_rate", "correct_rejection_rate"
 )  # fmt: skip
@@ -214,7 +212,12 @@ def trade_off_estimate(rows: Sequence[Row], *, params: Params, seed: int, level:
     sampled = cast("Sampled", choice_option(params, "sampled", ("both", "a", "b", "rows")))
     found = trading(ratings, len(names))
     value = trade_off(
-        found, statistic, weights, prevalence=share, cost_ratio=number_option(params, "cost_ratio", 1.0), sampled=sampled
+        found,
+        statistic,
+        weights,
+        prevalence=share,
+        cost_ratio=number_option(params, "cost_ratio", 1.0),
+        sampled=sampled,
     )
     return metric_of(found, statistic, value, names.index(of), level=level, num_unscored=num_unscored)
 
@@ -234,7 +237,9 @@ def metric_of(
         return as_metric(name, good / total, limits, level=level, n=int(total), num_unscored=num_unscored)
     unit = "log ratio" if statistic == "log_cost_ratio" else "z"
     if value is None:
-        return as_metric(name, None, None, level=level, n=int(found.totals[arm].sum()), num_unscored=num_unscored, unit=unit)
+        return as_metric(
+            name, None, None, level=level, n=int(found.totals[arm].sum()), num_unscored=num_unscored, unit=unit
+        )
     return as_metric(
         name, value.value, value.interval(level=level), level=level, n=value.n, num_unscored=num_unscored, unit=unit
     )
