@@ -29,7 +29,7 @@ def record() -> Record:
 def record_file(tmp_path: Path) -> Callable[..., Path]:
     def write(**changes: Any) -> Path:
         path = tmp_path / "decision.yaml"
-        path.write_text(yaml.safe_dump({**BASE, **changes}), "utf-8")
+        path.write_text(yaml.safe_dump({k: v for k, v in {**BASE, **changes}.items() if v is not None}), "utf-8")
         return path
 
     return write

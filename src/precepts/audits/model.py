@@ -86,7 +86,7 @@ def audit_model(cells: ModelCells, decision: Decision, source: Input, *, model: 
         out.groups.extend(one.groups())
         out.levels.extend(one.levels())
         out.contrasts.extend(one.gaps())
-        out.findings.extend([*one.findings(out.contrasts), *one.achieved(), *one.bars(out.levels)])
+        out.findings.extend([*one.findings(out.contrasts), *one.achieved(), *one.bars()])
     return out._replace(findings=adjusted(out.findings))
 
 
@@ -136,11 +136,7 @@ class _Grouping:
             for row in pool if _kept(row, measure.where)
         ]  # fmt: skip
         options = {key: value for key, value in params.items() if key in ("of", "against")}
-        if gap and not any(row["arm"] == name for row in fields):
-            fields = []
-        metric = estimate(measure.estimator, fields, params=options if fields else {}, level=level)
-        if gap and not fields:
-            metric = metric.model_copy(update={"unit": "difference"})
+        metric = estimate(measure.estimator, fields, params=options, level=level)
         chosen = metric.model_dump(include={"value", "low", "high", "level", "n", "n_unscored", "unit", "estimator"})
         return Evidence(
             claim=f"audit/model/{measure.name}{'_gap' if gap else ''}", slice={"grouping": self.grouping, "group": name},
@@ -219,7 +215,7 @@ class _Grouping:
             for name in self.decided
         ]
 
-    def bars(self, levels: list[Evidence]) -> list[Finding]:
+    def bars(self) -> list[Finding]:
         """Every group against the minimum quality of service, one-sided at alpha."""
         out: list[Finding] = []
         for name, bar in self.decision.minimum.items():

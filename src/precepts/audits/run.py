@@ -10,7 +10,7 @@ import polars as pl
 from precepts.audits.cells import SUPPRESSED, model_cells
 from precepts.audits.decision import Decision, load_decision
 from precepts.audits.freeze import Frozen, freeze
-from precepts.audits.labels import audit_labels, label_cells
+from precepts.audits.labels import Group, audit_labels, label_cells
 from precepts.audits.model import audit_model
 from precepts.audits.raters import screen_raters
 from precepts.audits.report import Report, html, markdown
@@ -87,11 +87,9 @@ def _labels(run: Run, table: pl.LazyFrame, source: str, record: Decision, frozen
     )
 
 
-def _left_out(groups: list[object]) -> list[str]:
+def _left_out(groups: list[Group]) -> list[str]:
     """Groups that are shown and take no part in contrasts, named."""
-    from precepts.audits.labels import Group
-
-    names = [one.name for one in groups if isinstance(one, Group) and not one.contrasted]
+    names = [one.name for one in groups if not one.contrasted]
     return (
         [f"Shown and not contrasted, for want of signal, of noise or of a name: {', '.join(names)}."] if names else []
     )

@@ -52,7 +52,7 @@ def _hatecheck(files: dict[str, Path]) -> pl.DataFrame:
     ratings = pl.read_csv(files["ratings"], infer_schema_length=None)
     targets = pl.read_csv(files["cases"], infer_schema_length=None).select("case_id", "target_ident")
     named = pl.coalesce(
-        pl.when(pl.col("test_case").str.contains(f"(?i)\\b{word}")).then(pl.lit(group))
+        pl.when(pl.col("test_case").str.contains(f"(?i){word}")).then(pl.lit(group))
         for group, word in _TARGETS.items()
     )
     published = ratings["case_id"].is_in(targets["case_id"].implode())

@@ -78,7 +78,7 @@ def require(frame: pl.LazyFrame, columns: Iterable[str], *, where: str) -> None:
     for column in columns:
         if column not in names:
             raise InputError(
-                f"{where} has no column {column!r}{suggestion(column, names)}. It has: {', '.join(names[:30])}. Correct the "
+                f"{where} has no column {column!r}{suggestion(column, names) or "."} It has: {', '.join(names[:30])}. Correct the "
                 "table, or `groups` and `columns` in the decision record before it is frozen."
             )
 

@@ -12,7 +12,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from precepts.errors import InputError
 from precepts.stats.distributions import FloatArray, critical_t, critical_z
 from precepts.stats.rates import newcombe_interval, wilson_interval
 from precepts.stats.registry import Interval, Params, as_metric, choice_option, estimator
@@ -107,14 +106,12 @@ def _counted(rows: Sequence[Row], *keys: str, params: Params) -> tuple[FloatArra
     return read.values[:, :-1], read.column(len(keys)), total - int(read.column(len(keys)).sum())
 
 
-def _sides(rows: Sequence[Row], params: Params, name: str) -> list[list[Row]]:
+def _sides(rows: Sequence[Row], params: Params) -> list[list[Row]]:
     """The rows of the arm `of`, then, if `against` is `others`, all the others; without `of` all rows."""
     of = params.get("of")
     if of is None:
         return [list(rows)]
     mine = [row for row in rows if str(row.get("arm")) == str(of)]
-    if not mine:
-        raise InputError(f"{name}: no row has the arm {of!r}.")
     others = [row for row in rows if str(row.get("arm")) != str(of)]
     return [mine, others] if choice_option(params, "against", ("nobody", "others")) == "others" else [mine]
 
@@ -126,7 +123,7 @@ def group_rate(rows: Sequence[Row], *, params: Params, seed: int, level: float) 
     Keys: `score` (0 or 1), `arm`, `count`. Wilson's interval, Newcombe's for the difference; n is that of both sides.
     """
     name = "group_rate@1"
-    sides = [_counted(side, "score", params=params) for side in _sides(rows, params, name)]
+    sides = [_counted(side, "score", params=params) for side in _sides(rows, params)]
     counts = [(float(v[:, 0] @ c), float(c.sum())) for v, c, _ in sides]
     n, num_unscored = int(sum(total for _, total in counts)), sum(missing for _, _, missing in sides)
     unit = "difference" if len(sides) == 2 else "rate"
@@ -154,7 +151,7 @@ def calibration_gap(rows: Sequence[Row], *, params: Params, seed: int, level: fl
     several observations has their common label and mean score; what their scores differ within it is left out.
     """
     name = "calibration_gap@1"
-    sides = [_counted(side, "score", "label", params=params) for side in _sides(rows, params, name)]
+    sides = [_counted(side, "score", "label", params=params) for side in _sides(rows, params)]
     moments = [
         Moments(
             float(c.sum()),

@@ -78,7 +78,7 @@ def trading(ratings: Ratings, num_arms: int) -> Trading:
     totals = np.bincount(side, ratings.count, minlength=2 * num_arms)
     hits = np.bincount(side, ratings.count * ratings.yes, minlength=2 * num_arms)
     corrected = (hits + 0.5) / (totals + 1)
-    z = np.array([NORMAL.inv_cdf(rate) for rate in corrected.tolist()])
+    z = np.array([NORMAL.inv_cdf(rate) for rate in corrected.tolist()], dtype=np.float64)
     density = np.array([NORMAL.pdf(one) for one in z.tolist()])
     with np.errstate(divide="ignore", invalid="ignore"):
         floor = corrected * (1 - corrected) / (totals * density**2)
