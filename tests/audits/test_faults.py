@@ -8,7 +8,16 @@ import numpy as np
 import polars as pl
 import pytest
 
-from precepts.audits import Decision, LabelCells, ModelAudit, as_lazy, audit_labels, audit_model, label_cells, model_cells
+from precepts.audits import (
+    Decision,
+    LabelCells,
+    ModelAudit,
+    as_lazy,
+    audit_labels,
+    audit_model,
+    label_cells,
+    model_cells,
+)
 from precepts.audits.tables import MISSING
 from precepts.errors import InputError
 from precepts.types import Input
@@ -36,7 +45,11 @@ def test_equal_groups_hold_zero_at_the_level(record: Record) -> None:
 
 
 def test_a_group_without_positives_and_a_group_of_one_are_shown_and_not_decided(record: Record) -> None:
-    table = {"group": ["a"] * 50 + ["b"] * 50 + ["one"], "score": [0.2, 0.8] * 50 + [0.4], "outcome": [0] * 50 + [0, 1] * 25 + [0]}
+    table = {
+        "group": ["a"] * 50 + ["b"] * 50 + ["one"],
+        "score": [0.2, 0.8] * 50 + [0.4],
+        "outcome": [0] * 50 + [0, 1] * 25 + [0],
+    }
     found = _model(table, record(margins={"true_positive_rate": 0.1, "auc": 0.1}))
     assert [g.name for g in found.groups] == ["a", "b", "one"]
     rates = {e.slice["group"]: e for e in found.levels if e.claim.endswith("true_positive_rate")}
@@ -65,7 +78,13 @@ def test_missing_groups_are_a_group_of_their_own_and_missing_outcomes_are_unscor
 
 
 def test_words_for_labels_need_the_positive_one_named(record: Record) -> None:
-    columns = {"item": [1, 2, 3, 4], "rater": ["r"] * 4, "group": ["a"] * 4, "label": ["yes", "no", "yes", "no"], "gold": ["yes"] * 2 + ["no"] * 2}
+    columns = {
+        "item": [1, 2, 3, 4],
+        "rater": ["r"] * 4,
+        "group": ["a"] * 4,
+        "label": ["yes", "no", "yes", "no"],
+        "gold": ["yes"] * 2 + ["no"] * 2,
+    }
     with pytest.raises(InputError, match="positive"):
         _labels(record(), **columns)
     cells = _labels(record(columns={"positive": ["yes"]}), **columns)
@@ -82,7 +101,8 @@ def test_a_rater_who_rated_an_item_twice_is_counted_and_named(record: Record) ->
 
 def test_fifty_thousand_groups_are_refused_for_raters_with_a_way_out(record: Record) -> None:
     n = 50_000
-    cells = LabelCells([{"groups": {"group": str(i)}, "rater": "r", "item": "1", "gold": 1, "label": 1, "count": 1} for i in range(n)], ("group",), 0, 0)
+    cell = {"rater": "r", "item": "1", "gold": 1, "label": 1, "count": 1}
+    cells = LabelCells([{**cell, "groups": {"group": str(i)}} for i in range(n)], ("group",), 0, 0)
     with pytest.raises(InputError, match="coarser groups"):
         audit_labels(cells, record(), SOURCE)
 

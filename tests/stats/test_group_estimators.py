@@ -18,7 +18,9 @@ from precepts.stats.ratios import Moments, dispersion
 from precepts.stats.trade_off import Ratings, trade_off, trading
 
 
-def _ratings(rng: np.random.Generator, *, bias: float = 0.0, groups: int = 3, raters: int = 30, items: int = 60) -> Ratings:
+def _ratings(
+    rng: np.random.Generator, *, bias: float = 0.0, groups: int = 3, raters: int = 30, items: int = 60
+) -> Ratings:
     """Every rater on every item; raters and items vary in criterion, and `bias` moves that of group 0."""
     group = np.repeat(np.arange(groups), items)
     truth = np.tile(np.arange(items) % 2, groups)

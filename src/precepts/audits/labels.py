@@ -142,7 +142,7 @@ class _Grouping:
         kept = [row for row in rows if row["groups"][grouping] in set(self.names)]
         self.ratings = _ratings(kept, grouping, self.names)
         self.found: Trading = trading(self.ratings, len(self.names))
-        self.sampled = SAMPLED[decision.generalise_to]
+        self.sampled: Sampled = SAMPLED[decision.generalise_to]
         self.unscored = {
             name: num_unscored_in([_row(row) for row in rows if row["groups"][grouping] == name]) for name in self.all
         }
@@ -222,7 +222,9 @@ class _Grouping:
         """Each group against the mean of the others, with intervals that hold all at once; and for these raters alone."""
         if len(self.full) < 2:
             return [], []
-        wanted = [(s, arm, [o for o in self.full if o != arm]) for s in _CONTRASTS for arm in self.full]
+        wanted: list[tuple[Statistic, int, list[int]]] = [
+            (s, arm, [o for o in self.full if o != arm]) for s in _CONTRASTS for arm in self.full
+        ]
         gradients = [self._evidence(s, a, against=o, level=0.95)[1].gradient for s, a, o in wanted]
         jacobian = np.stack(gradients)
         covariance = jacobian @ self.found.covariance.matrix(self.sampled) @ jacobian.T

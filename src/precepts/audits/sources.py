@@ -16,10 +16,23 @@ from precepts.data import DataFile, Entry, find
 _HATECHECK = "d84302298ceeb34f4b0dde2d8a1f4932c2caa612"
 _AEQUITAS = "4dc71c69cdf15f3dfa53638665d722f5f1763bad"
 _ADULT = "177cebb7401e583c4b6be6e0d060d8035c63b065"
-_FIELDS = (
-    "age workclass fnlwgt education education_num marital_status occupation relationship race sex capital_gain capital_loss "
-    "hours_per_week native_country income"
-).split()
+_FIELDS = [
+    "age",
+    "workclass",
+    "fnlwgt",
+    "education",
+    "education_num",
+    "marital_status",
+    "occupation",
+    "relationship",
+    "race",
+    "sex",
+    "capital_gain",
+    "capital_loss",
+    "hours_per_week",
+    "native_country",
+    "income",
+]
 
 
 _TARGETS = {
@@ -52,8 +65,7 @@ def _hatecheck(files: dict[str, Path]) -> pl.DataFrame:
     ratings = pl.read_csv(files["ratings"], infer_schema_length=None)
     targets = pl.read_csv(files["cases"], infer_schema_length=None).select("case_id", "target_ident")
     named = pl.coalesce(
-        pl.when(pl.col("test_case").str.contains(f"(?i){word}")).then(pl.lit(group))
-        for group, word in _TARGETS.items()
+        pl.when(pl.col("test_case").str.contains(f"(?i){word}")).then(pl.lit(group)) for group, word in _TARGETS.items()
     )
     published = ratings["case_id"].is_in(targets["case_id"].implode())
     return (

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any, cast
 
 import narwhals as nw
 import polars as pl
@@ -61,7 +62,7 @@ def as_lazy(frame: object) -> pl.LazyFrame:
     if isinstance(frame, pl.DataFrame):
         return frame.lazy()
     try:
-        native = nw.from_native(frame)  # type: ignore[call-overload]
+        native: Any = nw.from_native(cast("Any", frame))
     except TypeError:
         raise InputError(f"An audit reads data frames that narwhals knows; got {type(frame).__name__}.") from None
     eager = native.collect() if isinstance(native, nw.LazyFrame) else native
@@ -78,7 +79,7 @@ def require(frame: pl.LazyFrame, columns: Iterable[str], *, where: str) -> None:
     for column in columns:
         if column not in names:
             raise InputError(
-                f"{where} has no column {column!r}{suggestion(column, names) or "."} It has: {', '.join(names[:30])}. Correct the "
+                f"{where} has no column {column!r}{suggestion(column, names) or '.'} It has: {', '.join(names[:30])}. Correct the "
                 "table, or `groups` and `columns` in the decision record before it is frozen."
             )
 

@@ -132,13 +132,14 @@ def _fit(
     """Newton's method with halved steps; None if it does not settle at moderate values."""
     beta = np.array([0.0, 1.0])
     value = _objective(design, outcomes, counts, beta, firth=firth)
+    inverse = np.eye(2)
     for _ in range(100):
         p = 1 / (1 + np.exp(-(design @ beta)))
         weights = counts * p * (1 - p)
         information = design.T @ (design * weights[:, None])
         if np.linalg.cond(information) > 1e12:
             return None
-        inverse = np.linalg.inv(information)
+        inverse = np.asarray(np.linalg.inv(information), dtype=np.float64)
         residual = counts * (outcomes - p)
         if firth:
             leverage = weights * np.einsum("ni,ij,nj->n", design, inverse, design)
@@ -156,7 +157,7 @@ def _fit(
             return (beta, inverse, value) if float(np.abs(beta).max()) < 50 else None
         if float(np.abs(beta).max()) > 1e3:
             return None
-    return beta, np.linalg.inv(information), value
+    return beta, inverse, value
 
 
 def _rows(rows: Sequence[Row], params: Params) -> tuple[FloatArray, FloatArray, FloatArray, int]:

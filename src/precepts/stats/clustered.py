@@ -92,7 +92,7 @@ def nearest_correlation(covariance: FloatArray) -> FloatArray:
     values, vectors = np.linalg.eigh((covariance + covariance.T) / 2)
     fixed = (vectors * np.maximum(values, 0.0)) @ vectors.T
     scale = np.sqrt(np.maximum(np.diag(fixed), 1e-300))
-    correlation = fixed / np.outer(scale, scale)
+    correlation = np.asarray(fixed / np.outer(scale, scale), dtype=np.float64)
     np.fill_diagonal(correlation, 1.0)
     return correlation
 

@@ -75,8 +75,8 @@ class Trading(NamedTuple):
 def trading(ratings: Ratings, num_arms: int) -> Trading:
     """Rates, z values and their covariance, clustered by rater and by item, for all arms at once."""
     side = ratings.arm * 2 + (1 - ratings.truth)
-    totals = np.bincount(side, ratings.count, minlength=2 * num_arms)
-    hits = np.bincount(side, ratings.count * ratings.yes, minlength=2 * num_arms)
+    totals = np.bincount(side, ratings.count, minlength=2 * num_arms).astype(np.float64)
+    hits = np.bincount(side, ratings.count * ratings.yes, minlength=2 * num_arms).astype(np.float64)
     corrected = (hits + 0.5) / (totals + 1)
     z = np.array([NORMAL.inv_cdf(rate) for rate in corrected.tolist()], dtype=np.float64)
     density = np.array([NORMAL.pdf(one) for one in z.tolist()])
