@@ -27,14 +27,14 @@ def test_hatecheck_finds_the_rater_and_the_gap_for_women(tmp_path: Path) -> None
     document = json.loads(done.stdout)
     worst = document["raters"][0]
     assert (worst["group"], worst["measure"]) == ("women", "hit_rate")
-    assert worst["evidence"]["value"] < 0.8
+    assert worst["evidence"]["value"] == pytest.approx(143 / 187)
     assert worst["others"] > 0.97
     gaps = {(e["claim"], e["slice"]["group"]): e for e in document["gaps"]}
     criterion, dprime = gaps["audit/labels/criterion_gap", "women"], gaps["audit/labels/dprime_gap", "women"]
     assert criterion["low"] > 0.2
-    assert criterion["value"] == pytest.approx(0.44, abs=0.05)
+    assert criterion["value"] == pytest.approx(0.44, abs=0.02)
     assert dprime["high"] < 0
-    assert dprime["value"] == pytest.approx(-0.51, abs=0.05)
+    assert dprime["value"] == pytest.approx(-0.51, abs=0.02)
     outside = [(f["measure"], f["group"]) for f in document["findings"] if f["verdict"] == "outside margin"]
     assert ("criterion", "women") in outside
     rows = [Evidence.model_validate_json(line) for line in (out / "evidence.jsonl").read_text("utf-8").splitlines()]

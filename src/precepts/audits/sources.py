@@ -60,18 +60,26 @@ def _hatecheck(files: dict[str, Path]) -> pl.DataFrame:
     """One row a rating: `item`, `template`, `rater`, `label`, `gold`, `target`.
 
     The published suite leaves out 173 rated cases whose raters mostly disagreed with the gold label. Without them raters
-    look better than they are, so they stay; where their text names a group, that is the target, else it is missing.
+    look better than they are, so they stay. Every template runs through the target groups in one order, so the target of
+    such a case is that of the same place in the functionality's other templates of its size, where they agree; else what
+    its text names; else missing.
     """
     ratings = pl.read_csv(files["ratings"], infer_schema_length=None)
     targets = pl.read_csv(files["cases"], infer_schema_length=None).select("case_id", "target_ident")
     named = pl.coalesce(
         pl.when(pl.col("test_case").str.contains(f"(?i){word}")).then(pl.lit(group)) for group, word in _TARGETS.items()
     )
-    published = ratings["case_id"].is_in(targets["case_id"].implode())
+    placed = ratings.join(targets.with_columns(published=True), on="case_id", how="left").with_columns(
+        place=pl.col("case_id").rank("ordinal").over("templ_id"), size=pl.len().over("templ_id")
+    )
+    slot = ["functionality", "size", "place"]
+    known = placed.filter("published").group_by(slot).agg(pl.col("target_ident").unique().alias("at_place"))
+    agreed = known.filter(pl.col("at_place").list.len() == 1).with_columns(pl.col("at_place").list.first())
     return (
-        ratings.with_columns(pl.when(~published).then(named).alias("named"))
-        .join(targets, on="case_id", how="left")
-        .with_columns(pl.coalesce("target_ident", "named").alias("target_ident"))
+        placed.join(agreed, on=slot, how="left")
+        .with_columns(
+            pl.when("published").then("target_ident").otherwise(pl.coalesce("at_place", named)).alias("target_ident")
+        )
         .unpivot(
             [f"label_{k}" for k in range(1, 11)],
             index=["case_id", "templ_id", "label_gold", "target_ident"],
