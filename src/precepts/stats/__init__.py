@@ -15,13 +15,23 @@ Glossary:
 - **evidence**: a Metric with the files it came from; `verify` recomputes it.
 
 Estimators: `wilson@1` `newcombe@1` `paired_difference@1` `percentile@1` `bca@1` `cluster_bootstrap@1` `auc@1`
-`paired_auc@1` `balanced_accuracy@1` `paired_balanced_accuracy@1` `dprime@1` `criterion@1` `pgr@1`.
+`paired_auc@1` `balanced_accuracy@1` `paired_balanced_accuracy@1` `dprime@1` `criterion@1` `trade_off@1`
+`group_rate@1` `calibration_gap@1` `group_auc@1` `ecce@1` `recalibration@1` `pgr@1`.
 """
 
 from precepts.stats.bootstrap import Resampled, bca_interval, bootstrap, percentile_interval
+from precepts.stats.calibration_curve import Cumulative, Recalibration, cumulative_error, recalibration
+from precepts.stats.clustered import (
+    CrossedCovariance,
+    crossed_covariance,
+    max_t_critical,
+    nearest_correlation,
+)
 from precepts.stats.detection import Detection, detection, implied_cost_ratio, optimal_criterion
 from precepts.stats.distributions import FloatArray
 from precepts.stats.evidence import lookup, matches, recompute, select_rows, verify
+from precepts.stats.exact import fisher_mid_p
+from precepts.stats.group_auc import CountedAuc, counted_auc
 from precepts.stats.multiplicity import benjamini_hochberg, holm
 from precepts.stats.pgr import performance_gap_recovered
 from precepts.stats.power import (
@@ -49,20 +59,31 @@ from precepts.stats.rates import (
     t_interval,
     wilson_interval,
 )
+from precepts.stats.ratios import Moments, dispersion, mean_interval
 from precepts.stats.registry import Estimator, Interval, Params, estimate, estimator, estimators
 from precepts.stats.rows import Row
 from precepts.stats.threshold import maximin_threshold
+from precepts.stats.trade_off import Ratings, Statistic, TradeOff, Trading, metric_of, trade_off, trading
 
 __all__ = [
     "Auc",
+    "CountedAuc",
+    "CrossedCovariance",
+    "Cumulative",
     "Detection",
     "Estimator",
     "FloatArray",
     "Interval",
     "McNemar",
+    "Moments",
     "Params",
+    "Ratings",
+    "Recalibration",
     "Resampled",
     "Row",
+    "Statistic",
+    "TradeOff",
+    "Trading",
     "auc",
     "auc_covariance",
     "auc_difference",
@@ -72,16 +93,25 @@ __all__ = [
     "benjamini_hochberg",
     "bootstrap",
     "cohens_h",
+    "counted_auc",
+    "crossed_covariance",
+    "cumulative_error",
     "detection",
+    "dispersion",
     "estimate",
     "estimator",
     "estimators",
+    "fisher_mid_p",
     "holm",
     "implied_cost_ratio",
     "lookup",
     "matches",
+    "max_t_critical",
     "maximin_threshold",
     "mcnemar",
+    "mean_interval",
+    "metric_of",
+    "nearest_correlation",
     "newcombe_interval",
     "newcombe_paired_interval",
     "optimal_criterion",
@@ -93,9 +123,12 @@ __all__ = [
     "rate_detectable",
     "rate_power",
     "rate_sample_size",
+    "recalibration",
     "recompute",
     "select_rows",
     "t_interval",
+    "trade_off",
+    "trading",
     "verify",
     "wilson_interval",
 ]
