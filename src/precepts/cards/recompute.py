@@ -7,7 +7,12 @@ from dataclasses import dataclass
 
 from precepts.cards.claims import claim_order
 from precepts.runs import to_json
-from precepts.types import Evidence
+from precepts.types import Evidence, content_key
+
+
+def evidence_id(row: Evidence) -> str:
+    """Twelve hex digits that name a row of evidence: what a card's number links to."""
+    return content_key(row.model_dump(mode="json"))[:12]
 
 
 @dataclass(frozen=True)

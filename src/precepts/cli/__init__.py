@@ -10,7 +10,7 @@ import sys
 
 import typer
 
-from precepts.cli import align, chat, models, policy
+from precepts.cli import align, card, chat, gate, models, policy
 from precepts.errors import PreceptsError
 
 app = typer.Typer(
@@ -18,6 +18,9 @@ app = typer.Typer(
     help="Teach a model your written policy, and prove with numbers anyone can recompute that it keeps it.",
 )  # fmt: skip
 app.add_typer(align.app, name="align")
+app.add_typer(card.app, name="card")
+app.command("gate")(gate.gate)
+app.add_typer(gate.app, name="risk")
 app.add_typer(policy.app, name="policy")
 app.add_typer(models.app, name="models")
 app.command("chat")(chat.chat)
