@@ -28,6 +28,7 @@ class Source:
 class Recipe:
     """One number and what makes it."""
 
+    id: str
     claim: str
     where: str
     value: str
@@ -64,6 +65,7 @@ def make_recipes(evidence: Sequence[Evidence]) -> Recipes:
         measured = [row.model, row.exposure, *(f"{noun} {name}" for noun, name in named if name)]
         rows.append(
             Recipe(
+                id=evidence_id(row),
                 claim=row.claim,
                 where=where,
                 value=_exact(row.value),
