@@ -116,6 +116,8 @@ def fact_text(value: object) -> str:
             interval = f" [{fact_text(metric['low'])}, {fact_text(metric.get('high'))}]" if known else ""
             number = f", n {fact_text(metric['n'])}" if "n" in metric else ""
             return f"{fact_text(metric['value'])}{interval}{number}"
+        if metric and all(isinstance(one, Mapping) and "value" in one for one in metric.values()):
+            return "; ".join(f"{name} {fact_text(one)}" for name, one in metric.items())
     return json.dumps(value, ensure_ascii=False, sort_keys=True)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 from precepts.cards.decision import Decision
 from precepts.cards.examples import ShownExample, show_examples
@@ -85,7 +85,11 @@ def make_card(
     """The card of some evidence under a policy; see `build_card` for the arguments."""
     tables = make_tables(evidence, policy)
     known = read_facts(facts)
-    verdict = make_verdict([row for row in evidence if is_core(row)], f"{policy.id} {policy.version}")
+    core = [row for row in evidence if is_core(row)]
+    verdict = make_verdict(core, f"{policy.id} {policy.version}")
+    if evidence and not core:
+        said = f"No rate of what the model refuses and answers was measured; {len(evidence):,} numbers of other kinds stand below."
+        verdict = replace(verdict, sentences=(said,))
     titles = {category.id: category.title for category in policy.categories}
     return Card(
         title=visible(title),
@@ -95,7 +99,7 @@ def make_card(
         evidence=tuple(evidence),
         models=tuple(dict.fromkeys(row.model for row in evidence)),
         tables=tables,
-        plots=make_plots([row for row in evidence if is_core(row)], tables, known, titles=titles, arm=verdict.arm),
+        plots=make_plots(core, tables, known, titles=titles, arm=verdict.arm),
         examples=show_examples(examples, reveal=reveal),
         num_examples=len(examples),
         revealed=reveal,

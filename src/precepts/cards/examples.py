@@ -85,7 +85,11 @@ def redacted(row: Mapping[str, object]) -> dict[str, object]:
 
 
 def _without_text(output: Output) -> dict[str, object]:
-    taken = {name: show(text, limit=0, withhold=True) for name, text in (("cot", output.cot), ("answer", output.answer or "")) if text is not None}
+    taken = {
+        name: show(text, limit=0, withhold=True)
+        for name, text in (("cot", output.cot), ("answer", output.answer or ""))
+        if text is not None
+    }
     return {
         **dict.fromkeys(taken, None),
         "withheld": {name: (one.length, one.sha256) for name, one in taken.items()},
@@ -123,6 +127,7 @@ def _shown_output(arm: str, output: Output, *, withhold: bool) -> ShownOutput:
     for name, value in (("verdict", output.verdict), ("clause", output.clause), ("stopped", output.stop_reason)):
         if value is not None:
             marks.append((name, clip(value, MAX_WORD)))
+
     def shown(name: str, text: str | None) -> Shown | None:
         if name in output.withheld:
             return withheld(*output.withheld[name])

@@ -34,12 +34,21 @@ def markdown(card: Card) -> str:
     parts.append(" ".join(_plain(sentence) for sentence in card.verdict.sentences) + "\n")
     if card.decision and card.decision.gates:
         parts.append("## Gates\n")
-        parts.append(_grid(("gate", "verdict", "why"), [(one.gate, SAID[one.verdict], one.line) for one in card.decision.results]))
+        parts.append(
+            _grid(
+                ("gate", "verdict", "why"), [(one.gate, SAID[one.verdict], one.line) for one in card.decision.results]
+            )
+        )
     if card.decision and card.decision.scorecard:
         score = card.decision.scorecard
         rows = [(one.title, one.text("pre"), one.text("post")) for one in score.categories]
         parts.append("## Risk scorecard\n")
-        parts.append(_grid(("category", "before mitigation", "after mitigation"), [*rows, ("overall", score.overall["pre"], score.overall["post"])]))
+        parts.append(
+            _grid(
+                ("category", "before mitigation", "after mitigation"),
+                [*rows, ("overall", score.overall["pre"], score.overall["post"])],
+            )
+        )
     parts.append("## Numbers\n")
     rows = [_row(row) for row in card.evidence if "category" not in row.slice]
     parts.append(_grid(("claim", "of", "set", "value", "interval", "n", "unscored", "judge"), rows))
@@ -47,9 +56,14 @@ def markdown(card: Card) -> str:
     if missing:
         parts.append(f"Not measured: {_plain(', '.join(missing))}.\n")
     parts.append("## Limits\n")
-    limits = [*card.facts.limits, "A rate is of these cases. It bounds nothing about prompts that differ from them in kind."]
+    limits = [
+        *card.facts.limits,
+        "A rate is of these cases. It bounds nothing about prompts that differ from them in kind.",
+    ]
     parts.append("".join(f"- {_plain(limit)}\n" for limit in limits))
-    parts.append("Every number has its recipe in `card.html` and `card.json`; `precepts card verify` makes them again.\n")
+    parts.append(
+        "Every number has its recipe in `card.html` and `card.json`; `precepts card verify` makes them again.\n"
+    )
     return "\n".join(parts)
 
 
@@ -58,7 +72,10 @@ def _head(card: Card) -> dict[str, Any]:
     own = [
         row
         for row in card.evidence
-        if arm_of(row) == card.verdict.arm and not is_difference(row) and "category" not in row.slice and row.value is not None
+        if arm_of(row) == card.verdict.arm
+        and not is_difference(row)
+        and "category" not in row.slice
+        and row.value is not None
     ]
     results: list[dict[str, Any]] = []
     for name in dict.fromkeys(set_of(row) for row in own):
@@ -84,11 +101,22 @@ def _row(row: Evidence) -> tuple[str, ...]:
     rest = ", ".join(f"{key} {value}" for key, value in sorted(row.slice.items()) if key not in ("arm", "set"))
     where = f"{set_of(row)}, {rest}" if rest else set_of(row)
     unscored = f"{row.n_unscored:,}"
-    return claim_of(row.claim).label, of, where, value_text(row), interval_text(row), f"{row.n:,}", unscored, row.judge or "by program"
+    return (
+        claim_of(row.claim).label,
+        of,
+        where,
+        value_text(row),
+        interval_text(row),
+        f"{row.n:,}",
+        unscored,
+        row.judge or "by program",
+    )
 
 
 def _grid(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
-    lines = ["| " + " | ".join(cells) + " |" for cells in (head, *(tuple(_plain(cell) for cell in row) for row in rows))]
+    lines = [
+        "| " + " | ".join(cells) + " |" for cells in (head, *(tuple(_plain(cell) for cell in row) for row in rows))
+    ]
     return "\n".join([lines[0], "|" + "---|" * len(head), *lines[1:]]) + "\n"
 
 

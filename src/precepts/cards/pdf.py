@@ -35,8 +35,12 @@ def print_pdf(page: Path, out: Path) -> None:
         if os.geteuid() == 0:
             argv.append("--no-sandbox")  # the sandbox refuses to run as root; the page holds no script
         try:
-            done = subprocess.run([*argv, page.resolve().as_uri()], capture_output=True, timeout=_LONGEST_S, check=False)
+            done = subprocess.run(
+                [*argv, page.resolve().as_uri()], capture_output=True, timeout=_LONGEST_S, check=False
+            )
         except subprocess.TimeoutExpired:
             raise PreceptsError(f"{program} did not print {page} within {_LONGEST_S} s. Build with --no-pdf.") from None
     if done.returncode or not out.exists():
-        raise PreceptsError(f"{program} did not print {page}. Build with --no-pdf. It said: {done.stderr.decode(errors='replace')[-300:]}")
+        raise PreceptsError(
+            f"{program} did not print {page}. Build with --no-pdf. It said: {done.stderr.decode(errors='replace')[-300:]}"
+        )

@@ -39,7 +39,9 @@ def read_source(path: Path | str, *, name: str | None = None) -> Source:
     tables = sorted(path.rglob(EVIDENCE), key=lambda table: (len(table.parts), table.parent.name != "test", str(table)))
     if not tables:
         kind = "a run without evidence yet" if (path / PLAN).exists() else "not a run directory"
-        raise MissingError(f"{path} is {kind}: it holds no {EVIDENCE}. Measure it first, as with: precepts align eval {path}")
+        raise MissingError(
+            f"{path} is {kind}: it holds no {EVIDENCE}. Measure it first, as with: precepts align eval {path}"
+        )
     rows: dict[str, Evidence] = {}
     for table in tables:
         for number, row in enumerate(read_jsonl(table), start=1):

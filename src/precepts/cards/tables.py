@@ -155,7 +155,10 @@ def _sections(rows: Sequence[Evidence]) -> dict[str, Table]:
         here = [row for row in rows if section_of(row.claim) == name]
         columns = tuple(dict.fromkeys(column(row) for row in sorted(here, key=is_difference)))
         if here:
-            groups = tuple(_group(str(key[-1]), part, columns, column, head) for key, part in _grouped(here, lambda row: (set_of(row),)))
+            groups = tuple(
+                _group(str(key[-1]), part, columns, column, head)
+                for key, part in _grouped(here, lambda row: (set_of(row),))
+            )
             tables[name] = Table(columns, tuple(range(len(columns))), groups)
     return tables
 

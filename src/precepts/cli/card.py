@@ -24,12 +24,23 @@ def build(
     runs: Annotated[list[Path], typer.Argument(help="Run directories.")],
     out: Annotated[Path, typer.Option(help="A new directory for the card and its evidence.")] = Path("card"),
     gates: Annotated[Path | None, typer.Option("--gates", help="The gates: a YAML file.")] = None,
-    risk: Annotated[str | None, typer.Option("--risk", help="A risk policy: a YAML file, or the name of one that ships.")] = None,
-    policy: Annotated[Path | None, typer.Option("--policy", help="The policy measured against. Default: the runs' own.")] = None,
+    risk: Annotated[
+        str | None, typer.Option("--risk", help="A risk policy: a YAML file, or the name of one that ships.")
+    ] = None,
+    policy: Annotated[
+        Path | None, typer.Option("--policy", help="The policy measured against. Default: the runs' own.")
+    ] = None,
     title: Annotated[str | None, typer.Option(help="The heading. Default: the policy's title and the runs.")] = None,
-    publish: Annotated[bool, typer.Option("--publish", help="Put tables with text into the bundle; else digests stand for them.")] = False,
+    publish: Annotated[
+        bool, typer.Option("--publish", help="Put tables with text into the bundle; else digests stand for them.")
+    ] = False,
     reveal: Annotated[bool, typer.Option("--reveal", help="Show in the examples also what would be withheld.")] = False,
-    pdf: Annotated[bool, typer.Option("--pdf/--no-pdf", help="Print the card to PDF, if Chromium is installed.")] = True,
+    examples: Annotated[
+        int, typer.Option(min=0, max=20, help="How many examples to show; 0 where no prompt may be published.")
+    ] = 20,
+    pdf: Annotated[
+        bool, typer.Option("--pdf/--no-pdf", help="Print the card to PDF, if Chromium is installed.")
+    ] = True,
     key: Annotated[Path | None, typer.Option("--key", help="A private key in PEM that signs the bundle.")] = None,
     compute: Annotated[float | None, typer.Option(help="Training compute, in a unit that later cards use too.")] = None,
     today: Annotated[str | None, typer.Option(help="The day of the verdicts, as 2026-11-21. Default: today.")] = None,
@@ -39,7 +50,7 @@ def build(
     from precepts.pipelines.card import build as build_card
 
     built = build_card(
-        runs, out, gates=gates, risk=risk, policy=policy, title=title, publish=publish, reveal=reveal, pdf=pdf, key=key,
+        runs, out, gates=gates, risk=risk, policy=policy, title=title, publish=publish, reveal=reveal, examples=examples, pdf=pdf, key=key,
         compute=compute, today=day(today),
     )  # fmt: skip
     decision = built.card.decision
@@ -50,7 +61,9 @@ def build(
     print(f"{len(built.card.evidence):,} numbers from {len(runs)} run{'s' * (len(runs) > 1)}")
     if built.withheld:
         rows = sum(one.rows for one in built.withheld)
-        print(f"withheld: {len(built.withheld)} tables, {rows:,} rows; {built.secret} opens them: keep it, and keep it to yourself")
+        print(
+            f"withheld: {len(built.withheld)} tables, {rows:,} rows; {built.secret} opens them: keep it, and keep it to yourself"
+        )
     print(f"card:    {built.path / 'card.html'}")
     print(f"verify:  precepts card verify {built.path}")
 
@@ -58,8 +71,12 @@ def build(
 @app.command("verify")
 def verify(
     card: CardDir,
-    key: Annotated[Path | None, typer.Option("--key", help="The public key in PEM that the signature must hold under.")] = None,
-    opening: Annotated[list[Path] | None, typer.Option("--opening", help="A withheld row that was opened: the output of `card open`.")] = None,
+    key: Annotated[
+        Path | None, typer.Option("--key", help="The public key in PEM that the signature must hold under.")
+    ] = None,
+    opening: Annotated[
+        list[Path] | None, typer.Option("--opening", help="A withheld row that was opened: the output of `card open`.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
     """Checks every file, makes every number again and renders every page again. Exit code 1 if anything differs."""
@@ -77,20 +94,34 @@ def verify(
             raise InputError.at(path, None, "not an opening; make one with: precepts card open") from None
     report = verify_card(card, key=key, openings=openings)
     if as_json:
-        print(to_json({"v": 1, "agrees": not report.findings, **report._asdict(), "findings": [f._asdict() for f in report.findings]}, indent=1))
+        print(
+            to_json(
+                {
+                    "v": 1,
+                    "agrees": not report.findings,
+                    **report._asdict(),
+                    "findings": [f._asdict() for f in report.findings],
+                },
+                indent=1,
+            )
+        )
         raise typer.Exit(1 if report.findings else 0)
     for finding in report.findings:
         print(f"{printable(finding.path)}: {printable(finding.what)}")
     for note in report.notes:
         print(f"note: {note}")
     for entry in report.entries:
-        who = f" by {entry.name} ({entry.role}): {entry.decision}. {entry.reason}" if entry.event == "signed_off" else ""
+        who = (
+            f" by {entry.name} ({entry.role}): {entry.decision}. {entry.reason}" if entry.event == "signed_off" else ""
+        )
         print(f"log: {entry.on} {entry.event.replace('_', ' ')}{printable(who)}")
     if report.findings:
         print(f"{card} does not agree: {len(report.findings)} findings")
         raise typer.Exit(1)
     opened = f", {len(openings)} withheld rows proven" if openings else ""
-    print(f"{card} agrees: {report.num_files} files, {report.num_numbers:,} numbers made again, 3 pages rendered again{opened}")
+    print(
+        f"{card} agrees: {report.num_files} files, {report.num_numbers:,} numbers made again, 3 pages rendered again{opened}"
+    )
 
 
 @app.command("sign-off")
@@ -140,7 +171,9 @@ def open_(
     parts = Path(table).parts
     path = run.joinpath(*parts[2:])
     if len(parts) < 3 or parts[0] != "runs" or not path.is_file():
-        raise MissingError(f"{table} is no table of {run}. Its name stands in the card's bundle.json, as runs/NAME/….jsonl")
+        raise MissingError(
+            f"{table} is no table of {run}. Its name stands in the card's bundle.json, as runs/NAME/….jsonl"
+        )
     rows = lines_of(path)
     if not 0 <= row < len(rows):
         raise InputError(f"{table} has the rows 0 to {len(rows) - 1}; got {row}.")

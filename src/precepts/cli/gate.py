@@ -100,7 +100,9 @@ def assess_(
     card = assess(policy, pooled(sources), check=checker(sources))
     asked = card.action(_action(action))
     if asked is None:
-        raise InputError(f"{risk} has no rule that speaks of {action}. Its rules: {', '.join(r.forbids for r in policy.rules)}.")
+        raise InputError(
+            f"{risk} has no rule that speaks of {action}. Its rules: {', '.join(r.forbids for r in policy.rules)}."
+        )
     if as_json:
         print(to_json({"v": 1, "exit": EXIT_CODES[asked.verdict], **asdict(card)}, indent=1))
     else:
@@ -113,7 +115,9 @@ def due_(
     runs: Runs,
     since: Annotated[Path, typer.Option(help="The card that was made before.")],
     risk: Risk = "preparedness-1",
-    compute: Annotated[float | None, typer.Option(help="Training compute now, in the unit given at `card build`.")] = None,
+    compute: Annotated[
+        float | None, typer.Option(help="Training compute now, in the unit given at `card build`.")
+    ] = None,
     today: Today = None,
 ) -> None:
     """Says why measurements have to be made again since a card. Exit code 1 if they have to, else 0."""

@@ -19,6 +19,7 @@ from precepts.cards.decide import JudgeQuality, RiskPolicy, Situation, judge_qua
 from precepts.cards.decide.files import risk_path
 from precepts.cards.decide.gating import Check
 from precepts.cards.decision import decide
+from precepts.cards.examples import redacted
 from precepts.cards.markdown import markdown
 from precepts.cards.pdf import browser, print_pdf
 from precepts.cards.sources import EVIDENCE, Source, checker, pooled, read_sources
@@ -48,7 +49,7 @@ class Built(NamedTuple):
 
 def build(
     runs: Sequence[Path], out: Path, *, gates: Path | None, risk: str | None, policy: Path | None, title: str | None, publish: bool,
-    reveal: bool, pdf: bool, key: Path | None, compute: float | None, today: datetime.date,
+    reveal: bool, examples: int, pdf: bool, key: Path | None, compute: float | None, today: datetime.date,
 ) -> Built:  # fmt: skip
     """Builds a card and its bundle from finished runs.
 
@@ -61,6 +62,7 @@ def build(
         title: The heading.
         publish: Put tables with text (cases, completions, judgments) into the bundle; else their Merkle roots stand there.
         reveal: Show in the examples also what the withholding rule would leave out.
+        examples: How many examples to show, prompts and all; 0 where prompts must not be published.
         pdf: Print the page, if a browser is installed.
         key: A private key that signs the statement.
         compute: Training compute, in any unit that later cards use too.
@@ -77,7 +79,7 @@ def build(
     for path, read in ((gates, load_gates), (risk, load_risk), (place, load_policy)):
         if path is not None:
             read(path)  # a mistake in a file is told before anything is written
-    half = out.with_name(f".{out.name}.half")
+    half = out.parent / f".{out.resolve().name}.half"
     shutil.rmtree(half, ignore_errors=True)
     half.mkdir(parents=True)
     secret = secrets.token_bytes(32)
@@ -87,8 +89,8 @@ def build(
         for name, path in ((POLICY, place), (GATES, gates), (RISK, risk_path(risk) if risk else None)):
             if path is not None:
                 write_atomic(half / name, path.read_bytes())
-        examples = [row for source in sources[:1] for row in _examples(source)]
-        write_atomic(half / EXAMPLES, "".join(to_json(row) + "\n" for row in _allowed(examples, reveal=reveal)))
+        shown = _allowed(_examples(sources[0])[:examples], reveal=reveal)
+        write_atomic(half / EXAMPLES, "".join(to_json(row) + "\n" for row in shown))
         facts: dict[str, Any] = {
             "v": 1, "title": title, "runs": [source.name for source in sources], "reveal": reveal, "compute": compute,
             "on": today.isoformat(), "made_by": f"precepts {metadata.version('precepts')}",
@@ -101,11 +103,11 @@ def build(
         if pdf and browser() is not None:
             print_pdf(half / PAGE, half / PAPER)
         write_atomic(half / STATEMENT, make_statement(half))
-        _now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
-        append(half, event="built", on=_now, files={STATEMENT: file_digest(half / STATEMENT)})
+        now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+        append(half, event="built", on=now, files={STATEMENT: file_digest(half / STATEMENT)})
         if key is not None:
             sign(half / STATEMENT, half / SIGNATURE, key=key)
-            append(half, event="signed", on=_now, files={SIGNATURE: file_digest(half / SIGNATURE)})
+            append(half, event="signed", on=now, files={SIGNATURE: file_digest(half / SIGNATURE)})
         assert (half / LOG).exists(), "the log was begun"
         if out.exists():
             out.rmdir()
@@ -113,7 +115,7 @@ def build(
     except BaseException:
         shutil.rmtree(half, ignore_errors=True)
         raise
-    kept = out.with_name(f"{out.name}.secret") if withheld else None
+    kept = out.parent / f"{out.resolve().name}.secret" if withheld else None
     if kept is not None:
         write_atomic(kept, secret.hex() + "\n")
         kept.chmod(0o600)
@@ -158,9 +160,7 @@ def quality_row(one: Any) -> dict[str, Any]:
     return {"judge": RULES, "data": one.data, "question": one.question, "calibration": calibration}
 
 
-def situation_of(
-    runs: Sequence[Path], policy: RiskPolicy, *, compute: float | None, today: datetime.date
-) -> Situation:
+def situation_of(runs: Sequence[Path], policy: RiskPolicy, *, compute: float | None, today: datetime.date) -> Situation:
     """What the runs are evidence of, to be held against an earlier card."""
     return situation(pooled(read_sources(runs)), policy, compute=compute, today=today)
 
@@ -199,7 +199,9 @@ def _policy(sources: Sequence[Source], given: Path | None) -> Path:
     digests = {load_policy(path).digest: path for path in found}
     if len(digests) > 1:
         places = " and ".join(str(path) for path in digests.values())
-        raise InputError(f"The policies differ: {places}. Give runs that were measured under one policy, or --policy FILE.")
+        raise InputError(
+            f"The policies differ: {places}. Give runs that were measured under one policy, or --policy FILE."
+        )
     return found[0]
 
 
@@ -239,8 +241,6 @@ def _examples(source: Source) -> list[dict[str, Any]]:
 
 def _allowed(examples: Sequence[dict[str, Any]], *, reveal: bool) -> list[dict[str, Any]]:
     """The examples as the bundle may hold them: an output that the card withholds keeps its digest and length alone."""
-    from precepts.cards.examples import redacted
-
     return [row if reveal else redacted(row) for row in examples]
 
 

@@ -55,13 +55,17 @@ def verify(path: Path, *, key: Path | None = None, openings: Sequence[Opening] =
         MissingError: If there is no bundle.
     """
     if not (path / STATEMENT).exists() and not (path / LOG).exists():
-        raise MissingError(f"{path} holds no bundle: neither {STATEMENT} nor {LOG}. Give the --out of `precepts card build`.")
+        raise MissingError(
+            f"{path} holds no bundle: neither {STATEMENT} nor {LOG}. Give the --out of `precepts card build`."
+        )
     if broken := check_log(path):
         return Report(tuple(broken), ("The log is broken, so nothing else was checked.",))
     findings = check_files(path)
     notes: list[str] = []
     if (path / SIGNATURE).exists() and key is None:
-        notes.append(f"The signature was not checked: give the public key as --key. Without it, who rebuilt the whole bundle is not told.")
+        notes.append(
+            "The signature was not checked: give the public key as --key. Without it, who rebuilt the whole bundle is not told."
+        )
     elif key is not None and not (path / SIGNATURE).exists():
         findings.append(Finding(SIGNATURE, "missing: the bundle is not signed"))
     elif key is not None and not findings and (wrong := verify_signature(path / STATEMENT, path / SIGNATURE, key=key)):
@@ -89,7 +93,10 @@ def _pages(path: Path, known: dict[str, list[str]]) -> Iterator[Finding]:
     except PreceptsError as error:
         yield Finding(BUNDLE, f"the card cannot be rendered again: {error}")
         return
-    made_by, here = json.loads((path / BUNDLE).read_text("utf-8"))["made_by"], f"precepts {metadata.version('precepts')}"
+    made_by, here = (
+        json.loads((path / BUNDLE).read_text("utf-8"))["made_by"],
+        f"precepts {metadata.version('precepts')}",
+    )
     for name, text in again.items():
         there = (path / name).read_text("utf-8") if (path / name).exists() else ""
         if there != text and (name != PAGE or _words(there) != _words(text)):

@@ -26,7 +26,9 @@ def sign(file: Path, signature: Path, *, key: Path) -> None:
     try:
         config.use_elliptic_key_signer(private_key=key).sign(file, signature)
     except (ValueError, TypeError) as error:
-        raise InputError.at(key, None, f"not an elliptic private key in PEM ({error}); make one with openssl ecparam") from None
+        raise InputError.at(
+            key, None, f"not an elliptic private key in PEM ({error}); make one with openssl ecparam"
+        ) from None
 
 
 def verify_signature(file: Path, signature: Path, *, key: Path) -> str:
@@ -50,9 +52,13 @@ def _module(name: str) -> Any:
 
         return importlib.import_module(f"model_signing.{name}")
     except ImportError:
-        raise MissingError("This needs model-signing, which is not installed. Install it with: pip install 'precepts[sign]'") from None
+        raise MissingError(
+            "This needs model-signing, which is not installed. Install it with: pip install 'precepts[sign]'"
+        ) from None
 
 
 def _there(key: Path) -> None:
     if not key.is_file():
-        raise MissingError(f"{key}: there is no such key. Make one with: openssl ecparam -name prime256v1 -genkey -noout -out key.pem")
+        raise MissingError(
+            f"{key}: there is no such key. Make one with: openssl ecparam -name prime256v1 -genkey -noout -out key.pem"
+        )

@@ -98,7 +98,9 @@ class RiskPolicy(Frozen):
     title: Text
     origin: Origin
     levels: Annotated[tuple[Text, ...], Field(min_length=2)]
-    states: dict[State, dict[str, str]] = Field(default_factory=lambda: {"pre": {"state": "pre"}, "post": {"state": "post"}})
+    states: dict[State, dict[str, str]] = Field(
+        default_factory=lambda: {"pre": {"state": "pre"}, "post": {"state": "post"}}
+    )
     rules: tuple[Rule, ...] = ()
     roles: Roles
     rerun: Rerun = Rerun()
