@@ -26,7 +26,10 @@ def plant_run(path: Path, *, seed: int = 0, num_cases: int = 60, judge: str = "r
     shutil.copyfile(starter_path(), path / "policy.yaml")
     write_atomic(path / "command.txt", f"precepts align starter --seed {seed} --out runs/x\n")
     cases = [
-        {"id": f"c{k:03}", "messages": [{"role": "user", "content": f"{PROMPT} {k}"}], "category": "property", "clauses": [clauses[k % 7].id], "split": "test"}
+        {
+            "id": f"c{k:03}", "messages": [{"role": "user", "content": f"{PROMPT} {k}"}], "category": "property",
+            "clauses": [clauses[k % 7].id], "split": "test",
+        }
         for k in range(num_cases)
     ]  # fmt: skip
     run.write("cases", cases)
@@ -48,7 +51,8 @@ def plant_run(path: Path, *, seed: int = 0, num_cases: int = 60, judge: str = "r
         stage.begin({"arm": name, "set": "test"})
         rows = [_score(case, clauses[k % 7].kind, skill, draw) for k, case in enumerate(cases)]
         stage.write("scores", rows)
-        stage.write("completions", [{"case_id": row["case_id"], "answer": f"{SECRET} {name} <script>", "cot": None, "verdict": None, "clause": None, "stop_reason": "stop"} for row in rows])  # fmt: skip
+        said = {"answer": f"{SECRET} {name} <script>", "cot": None, "verdict": None, "clause": None, "stop_reason": "stop"}
+        stage.write("completions", [{"case_id": row["case_id"], **said} for row in rows])
         stage.finish(judge=judge)
         arms.append(Arm(name, "test", stage.table("scores"), stage.rows("scores"), f"model-{name}@{seed}", judge))
     evidence = [e for arm in arms for e in arm_evidence(arm, root=path, policy="starter@1", own=True, categories=True)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 
 from precepts.cards.decide import (
     GateResult,
@@ -34,7 +34,7 @@ class Decision:
     risk: RiskPolicy | None = None
     scorecard: Scorecard | None = None
     judges: tuple[JudgeQuality, ...] = ()
-    situation: Situation = Situation()
+    situation: Situation = field(default_factory=Situation)
 
     @property
     def verdict(self) -> Verdict | None:

@@ -49,7 +49,8 @@ def gate(
     results = check_gates(loaded, rows, judges=judges_of(rows), today=day(today), check=checker(sources))
     code = exit_code(results)
     if as_json:
-        print(to_json({"v": 1, "gates": loaded.id, "version": loaded.version, "exit": code, "results": [asdict(r) for r in results]}, indent=1))  # fmt: skip
+        verdicts = [asdict(result) for result in results]
+        print(to_json({"v": 1, "gates": loaded.id, "version": loaded.version, "exit": code, "results": verdicts}, indent=1))
     else:
         width = max(len(result.gate) for result in results)
         for result in results:

@@ -116,7 +116,8 @@ def _row(gate: Gate, row: Evidence, judges: Sequence[JudgeQuality], check: Check
 
 def _bound(gate: Gate, row: Evidence) -> tuple[float, float, bool]:
     """The interval's unfavourable end, the bound it is held against, and whether higher is better."""
-    assert row.low is not None and row.high is not None, "rows without an interval are told before"
+    assert row.low is not None, "rows without an interval are told before"
+    assert row.high is not None, "rows without an interval are told before"
     if gate.at_least is not None:
         return row.low, gate.at_least, True
     if gate.at_most is not None:
