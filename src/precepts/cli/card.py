@@ -174,7 +174,7 @@ def open_(
         raise MissingError(
             f"{table} is no table of {run}. Its name stands in the card's bundle.json, as runs/NAME/….jsonl"
         )
-    rows = lines_of(path)
+    rows = list(lines_of(path))
     if not 0 <= row < len(rows):
         raise InputError(f"{table} has the rows 0 to {len(rows) - 1}; got {row}.")
     try:
