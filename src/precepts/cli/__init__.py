@@ -10,7 +10,7 @@ import sys
 
 import typer
 
-from precepts.cli import align, audit, chat, models, policy
+from precepts.cli import align, audit, card, chat, diff, gate, models, policy
 from precepts.errors import PreceptsError
 
 app = typer.Typer(
@@ -19,6 +19,10 @@ app = typer.Typer(
 )  # fmt: skip
 app.add_typer(align.app, name="align")
 app.add_typer(audit.app, name="audit")
+app.add_typer(card.app, name="card")
+app.command("gate")(gate.gate)
+app.command("diff")(diff.diff)
+app.add_typer(gate.app, name="risk")
 app.add_typer(policy.app, name="policy")
 app.add_typer(models.app, name="models")
 app.command("chat")(chat.chat)
