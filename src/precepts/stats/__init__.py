@@ -23,6 +23,7 @@ from precepts.stats.detection import Detection, detection, implied_cost_ratio, o
 from precepts.stats.distributions import FloatArray
 from precepts.stats.evidence import lookup, matches, recompute, select_rows, verify
 from precepts.stats.multiplicity import benjamini_hochberg, holm
+from precepts.stats.permutation import permutation_test
 from precepts.stats.pgr import performance_gap_recovered
 from precepts.stats.power import (
     paired_detectable,
@@ -90,6 +91,7 @@ __all__ = [
     "paired_sample_size",
     "percentile_interval",
     "performance_gap_recovered",
+    "permutation_test",
     "rate_detectable",
     "rate_power",
     "rate_sample_size",

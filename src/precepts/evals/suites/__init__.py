@@ -1,0 +1,7 @@
+"""The suites, one file each. A suite is an Inspect task with its claims."""
+
+from precepts.evals.suite import Suite
+from precepts.evals.suites import refusal
+
+SUITES: dict[str, Suite] = {suite.name: suite for suite in (refusal.SUITE,)}
+"""Every suite by name, in the order in which `all` runs them."""
