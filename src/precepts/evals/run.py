@@ -9,22 +9,23 @@ from __future__ import annotations
 import json
 import os
 import re
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from inspect_ai import eval as inspect_eval
+from inspect_ai import task_with
 from inspect_ai.log import EvalLog, EvalSample, read_eval_log_samples
 from inspect_ai.model import CachePolicy, Model, get_model
+from inspect_ai.solver import TaskState
 
 from precepts.errors import InputError, MissingError
 from precepts.evals.claims import Scores, evidence_of, outcome_counts
 from precepts.evals.outcomes import outcome_of_sample
 from precepts.evals.suite import Suite
-from precepts.evals.watch import watched
 from precepts.models import model_name, model_path
+from precepts.progress import progress
 from precepts.runs import Run, command_line, file_digest
 from precepts.types import Evidence, content_key
 
@@ -106,9 +107,13 @@ def _inspect(suite: Suite, ref: str, stage: Run, settings: Settings, *, weights:
     roles = {"grader": settings.judge, "attacker": settings.attacker}
     task = suite.task(seed=settings.seed, **settings.options.get(suite.name, {}))
     count = min(len(task.dataset), settings.limit or len(task.dataset)) * (task.epochs or 1)
-    with _opened(ref) as model, watched(f"{suite.name}: {model_name(ref)}", count):
+    with _opened(ref) as model, progress(f"{suite.name}: {model_name(ref)}", count, unit="cells") as bar:
+
+        async def ended(state: TaskState) -> None:
+            bar.advance()
+
         [log] = inspect_eval(
-            task, model=model, limit=settings.limit, model_roles={k: v for k, v in roles.items() if v} or None,
+            task_with(task, cleanup=ended), model=model, limit=settings.limit, model_roles={k: v for k, v in roles.items() if v} or None,
             log_dir=str(stage.path / "logs"), display="none", log_level="error", fail_on_error=False, max_samples=64, score=True,
             cache=CachePolicy(expiry=None, scopes={"weights": weights or ""}),
         )  # fmt: skip
@@ -176,8 +181,3 @@ def _weights(ref: str) -> str | None:
     path = model_path(ref)
     files = sorted(path.glob("*.safetensors")) if path else []
     return file_digest(files[0])[:12] if files else None
-
-
-def say(text: str) -> None:
-    """A line for the person at the terminal."""
-    print(text, file=sys.stderr, flush=True)

@@ -77,15 +77,20 @@ class Suite:
         return tuple(sorted({c.score for c in self.claims} | {by for c in self.claims for by in c.by} | read))
 
 
-def interleave(items: Sequence[T], stratum: Callable[[T], Hashable], *, seed: int = 0) -> list[T]:
-    """All items, the strata in turn and shuffled within: the first n of them hold every stratum about equally often."""
+def interleave(items: Sequence[T], *strata: Callable[[T], Hashable], seed: int = 0) -> list[T]:
+    """All items, in turn from each group of the first stratum, within it from each of the second, and so on; shuffled within the last.
+
+    So the first n of them hold every group about equally often, for any n.
+    """
+    if not strata:
+        shuffled = sorted(items, key=repr)
+        random.Random(seed).shuffle(shuffled)
+        return shuffled
     groups: dict[Hashable, list[T]] = {}
     for item in items:
-        groups.setdefault(stratum(item), []).append(item)
-    for number, key in enumerate(sorted(groups, key=str)):
-        random.Random(f"{seed}/{number}").shuffle(groups[key])
-    longest = max((len(group) for group in groups.values()), default=0)
-    ordered = [groups[key] for key in sorted(groups, key=str)]
+        groups.setdefault(strata[0](item), []).append(item)
+    ordered = [interleave(groups[key], *strata[1:], seed=seed) for key in sorted(groups, key=str)]
+    longest = max((len(group) for group in ordered), default=0)
     return [group[place] for place in range(longest) for group in ordered if place < len(group)]
 
 

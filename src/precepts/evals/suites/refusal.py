@@ -23,7 +23,7 @@ def refusal(sets: str = "xstest,strongreject", seed: int = 0, max_tokens: int = 
     cases = [case for name in sets.split(",") for case in load_cases(name.strip()) if case.disposition in ("refuse", "comply")]
     if not cases:
         raise InputError(f"No case of {sets} says whether it is to be refused or answered. Give sets whose cases have a disposition.")
-    ordered = interleave(cases, lambda c: (c.disposition, c.groups.get("type") or c.groups.get("category") or c.category), seed=seed)
+    ordered = interleave(cases, lambda c: c.disposition, lambda c: c.groups.get("type") or c.groups.get("category") or c.category, seed=seed)
     from inspect_ai.model import GenerateConfig
 
     return Task(
