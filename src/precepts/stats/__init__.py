@@ -15,14 +15,19 @@ Glossary:
 - **evidence**: a Metric with the files it came from; `verify` recomputes it.
 
 Estimators: `wilson@1` `newcombe@1` `paired_difference@1` `percentile@1` `bca@1` `cluster_bootstrap@1` `auc@1`
-`paired_auc@1` `balanced_accuracy@1` `paired_balanced_accuracy@1` `dprime@1` `criterion@1` `pgr@1`.
+`paired_auc@1` `balanced_accuracy@1` `paired_balanced_accuracy@1` `dprime@1` `criterion@1` `pgr@1`
+`clustered_wilson@1` `judge_corrected@1` `goodness_at_k@1` `paired_goodness_at_k@1` `pass_at_k@1` `cons_at_k@1`
+`random_intercept@1`.
 """
 
 from precepts.stats.bootstrap import Resampled, bca_interval, bootstrap, percentile_interval
+from precepts.stats.clustered import clustered_wilson_interval
+from precepts.stats.corrected import JudgeErrors, rogan_gladen, rogan_gladen_interval
 from precepts.stats.detection import Detection, detection, implied_cost_ratio, optimal_criterion
 from precepts.stats.distributions import FloatArray
 from precepts.stats.evidence import lookup, matches, recompute, select_rows, verify
 from precepts.stats.multiplicity import benjamini_hochberg, holm
+from precepts.stats.noninferiority import NonInferiority, non_inferiority
 from precepts.stats.permutation import permutation_test
 from precepts.stats.pgr import performance_gap_recovered
 from precepts.stats.power import (
@@ -51,7 +56,9 @@ from precepts.stats.rates import (
     wilson_interval,
 )
 from precepts.stats.registry import Estimator, Interval, Params, estimate, estimator, estimators
+from precepts.stats.repeated import cons_at_k, pass_at_k
 from precepts.stats.rows import Row
+from precepts.stats.tail import goodness, worst_mean
 from precepts.stats.threshold import maximin_threshold
 
 __all__ = [
@@ -60,7 +67,9 @@ __all__ = [
     "Estimator",
     "FloatArray",
     "Interval",
+    "JudgeErrors",
     "McNemar",
+    "NonInferiority",
     "Params",
     "Resampled",
     "Row",
@@ -72,11 +81,14 @@ __all__ = [
     "bca_interval",
     "benjamini_hochberg",
     "bootstrap",
+    "clustered_wilson_interval",
     "cohens_h",
+    "cons_at_k",
     "detection",
     "estimate",
     "estimator",
     "estimators",
+    "goodness",
     "holm",
     "implied_cost_ratio",
     "lookup",
@@ -85,10 +97,12 @@ __all__ = [
     "mcnemar",
     "newcombe_interval",
     "newcombe_paired_interval",
+    "non_inferiority",
     "optimal_criterion",
     "paired_detectable",
     "paired_power",
     "paired_sample_size",
+    "pass_at_k",
     "percentile_interval",
     "performance_gap_recovered",
     "permutation_test",
@@ -96,8 +110,11 @@ __all__ = [
     "rate_power",
     "rate_sample_size",
     "recompute",
+    "rogan_gladen",
+    "rogan_gladen_interval",
     "select_rows",
     "t_interval",
     "verify",
     "wilson_interval",
+    "worst_mean",
 ]

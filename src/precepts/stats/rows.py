@@ -10,6 +10,8 @@ A row is a mapping. Which keys an estimator reads is in its docstring:
 | `label` | the truth, 1 or 0; with the option `positive` (a value or a list) any value, and those named count as 1 |
 | `cluster` | the unit that was sampled, where several rows come from one: a conversation, a template, a rater |
 | `arm` | `a` or `b`, where the two arms have different rows |
+| `group` | what is chosen or counted within a cluster: an attack technique, an answer's text |
+| `fold` | which of several samples of one cluster and group this is |
 
 A row is *unscored* if a key that the estimator reads is None, NaN or absent in it. It is counted and moves nothing.
 """
@@ -28,7 +30,7 @@ from precepts.stats.distributions import FloatArray
 Row = Mapping[str, object]
 """One observation; the module docstring lists its keys."""
 
-ROW_KEYS = ("score", "score_b", "score_c", "label", "cluster", "arm")
+ROW_KEYS = ("score", "score_b", "score_c", "label", "cluster", "arm", "group", "fold")
 """The keys an estimator may read from a row."""
 
 
