@@ -2,5 +2,6 @@
 
 from precepts.evals import suites as suites
 from precepts.models import registry as provider
+from precepts.redteam import solvers
 
-__all__ = ["provider", "suites"]
+__all__ = ["provider", "solvers", "suites"]

@@ -9,9 +9,9 @@ from inspect_ai.solver import TaskState
 
 from precepts.data import load_cases
 from precepts.errors import InputError
-from precepts.evals.graders import grade, role
 from precepts.evals.grading import Graded, answer, by_rules, case_of, claims, graded, item_of
 from precepts.evals.suite import Claim, Suite, interleave
+from precepts.judges.graders import grade, role
 from precepts.types import Case
 
 VERSION = 1

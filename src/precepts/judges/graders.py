@@ -6,13 +6,12 @@ The model under test never stands in for a role that nobody bound.
 from __future__ import annotations
 
 import re
-from functools import cache
-from importlib import resources
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from inspect_ai.model import ChatMessageSystem, ChatMessageUser, GenerateConfig, Model, model_roles
 
-from precepts.judges.prompting import fence, fill
+from precepts.judges.prompting import fence, fill, template
 
 _LINE = re.compile(r"^\s*[*_`]*([A-Za-z_]+)[*_`]*\s*[:=]\s*[*_`]*([A-Za-z0-9.]+)[*_`]*\s*$")
 _ASIDE = re.compile(r"<think>.*?</think>", re.DOTALL)
@@ -27,11 +26,6 @@ class Verdict(NamedTuple):
     text: str = ""
 
 
-@cache
-def _template(name: str) -> str:
-    return resources.files("precepts.evals").joinpath("prompts", f"{name}.txt").read_text("utf-8")
-
-
 def role(name: str) -> Model | None:
     """The model bound to a role, None where nobody bound one."""
     bound = model_roles().get(name)
@@ -43,14 +37,14 @@ def grader_name(prompt: str, model: Model) -> str:
     return f"{prompt}@1({model})"
 
 
-async def grade(prompt: str, values: dict[str, str], *, wanted: dict[str, tuple[str, ...]], by: Model) -> Verdict:
+async def grade(prompt: str, values: Mapping[str, str], *, wanted: Mapping[str, Sequence[str]], by: Model) -> Verdict:
     """A model's verdict: every field of `wanted`, each with one of its values, on the last lines of its text.
 
     What is graded stands between fences that it cannot hold. Anything else than a whole verdict is an error, never a grade.
     """
     judge = grader_name(prompt, by)
     marked = {**values, "FENCE": fence(*values.values())}
-    messages = [ChatMessageSystem(content=_template("grader").strip()), ChatMessageUser(content=fill(_template(prompt), marked).strip())]
+    messages = [ChatMessageSystem(content=template("grader").strip()), ChatMessageUser(content=fill(template(prompt), marked).strip())]
     try:
         output = await by.generate(messages, config=GenerateConfig(temperature=0.0, max_tokens=512), cache=True)
     except Exception as error:  # noqa: BLE001 - whatever a provider fails with, the cell is unscored and says why
@@ -60,7 +54,7 @@ async def grade(prompt: str, values: dict[str, str], *, wanted: dict[str, tuple[
     return read_fields(output.completion, wanted, judge=judge)
 
 
-def read_fields(text: str, wanted: dict[str, tuple[str, ...]], *, judge: str) -> Verdict:
+def read_fields(text: str, wanted: Mapping[str, Sequence[str]], *, judge: str) -> Verdict:
     """The fields of the last lines of a text. A field said twice with two values, or with a value not allowed, is an error."""
     lines = [line for line in _ASIDE.sub("", text).strip().splitlines() if line.strip()]
     found: dict[str, str] = {}
