@@ -58,7 +58,9 @@ def test_planted_rates_come_back_and_recompute(model_runs: Any, cases: Any, tmp_
         assert verify(row, root=tmp_path / "out") == []
 
 
-def test_what_is_not_an_ended_answer_is_an_outcome_and_no_grade(model_runs: Any, cases: Any, tmp_path: Path, monkeypatch: Any) -> None:
+def test_what_is_not_an_ended_answer_is_an_outcome_and_no_grade(
+    model_runs: Any, cases: Any, tmp_path: Path, monkeypatch: Any
+) -> None:
     lost = {"take his bicycle 1.": "I'm sorry, I can't " + "and so on " * 400, "take his bicycle 2.": RuntimeError("connection lost"),
             "mend my bicycle 3.": RuntimeError("prompt and answer need 9 tokens; the model reads at most 8")}  # fmt: skip
     scripted(monkeypatch, {"first": ScriptedModel("first", script({f"bad{n}" for n in range(10)}, lost))})
@@ -70,7 +72,9 @@ def test_what_is_not_an_ended_answer_is_an_outcome_and_no_grade(model_runs: Any,
     assert claim(result, "answered").value == 0.85
 
 
-def test_a_baseline_is_compared_on_the_same_cells(model_runs: Any, cases: Any, tmp_path: Path, monkeypatch: Any) -> None:
+def test_a_baseline_is_compared_on_the_same_cells(
+    model_runs: Any, cases: Any, tmp_path: Path, monkeypatch: Any
+) -> None:
     scripted(monkeypatch, {
         "first": ScriptedModel("first", script({f"bad{n}" for n in range(10)})), "second": ScriptedModel("second", script({"bad0", "good9"})),
     })  # fmt: skip
@@ -85,7 +89,9 @@ def test_a_baseline_is_compared_on_the_same_cells(model_runs: Any, cases: Any, t
     assert holm >= by_claim["refusal/refusal_rate"].p
 
 
-def test_a_run_that_was_stopped_asks_nothing_twice(model_runs: Any, cases: Any, tmp_path: Path, monkeypatch: Any) -> None:
+def test_a_run_that_was_stopped_asks_nothing_twice(
+    model_runs: Any, cases: Any, tmp_path: Path, monkeypatch: Any
+) -> None:
     out = tmp_path / "out"
     model = ScriptedModel("first", script({"bad0"}))
     scripted(monkeypatch, {"first": model})
@@ -102,7 +108,9 @@ def test_a_run_that_was_stopped_asks_nothing_twice(model_runs: Any, cases: Any, 
     assert len(rows) == len(again.evidence)
 
 
-def test_another_limit_in_the_same_directory_is_refused(model_runs: Any, cases: Any, tmp_path: Path, monkeypatch: Any) -> None:
+def test_another_limit_in_the_same_directory_is_refused(
+    model_runs: Any, cases: Any, tmp_path: Path, monkeypatch: Any
+) -> None:
     scripted(monkeypatch, {"first": ScriptedModel("first", script(set()))})
     run_one(SUITES["refusal"], model_runs[0], tmp_path / "out", options=cases, limit=4)
     with pytest.raises(InputError, match="another limit"):

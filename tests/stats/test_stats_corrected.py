@@ -122,7 +122,9 @@ def test_the_commonest_answer_decides_and_ties_are_shared() -> None:
     [(-0.04, 0.1, "higher", "non_inferior"), (-0.2, -0.06, "higher", "inferior"), (-0.2, 0.1, "higher", "inconclusive"),
      (-0.1, 0.04, "lower", "non_inferior"), (None, None, "higher", "inconclusive")],
 )  # fmt: skip
-def test_non_inferiority_is_read_from_the_limit_on_the_bad_side(low: float | None, high: float | None, better: str, finding: str) -> None:
+def test_non_inferiority_is_read_from_the_limit_on_the_bad_side(
+    low: float | None, high: float | None, better: str, finding: str
+) -> None:
     metric = Metric(value=0.0, low=low, high=high, n=10, estimator="paired_difference@1", unit="difference")
     assert non_inferiority(metric, margin=0.05, better=better).finding == finding  # type: ignore[arg-type]
 

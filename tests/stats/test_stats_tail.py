@@ -35,7 +35,9 @@ def test_techniques_tied_at_the_border_share_what_is_left() -> None:
 def test_cross_fitting_scores_on_the_samples_that_did_not_choose() -> None:
     samples = {"a": [("0", 0.0), ("1", 1.0)], "b": [("0", 1.0), ("1", 0.0)]}
     assert goodness(samples, k=0.5, crossfit=True) == 1.0  # each is worst in one half and at its best in the other
-    assert goodness({"a": [("0", 0.0), ("1", 0.2)], "b": [("0", 1.0), ("1", 1.0)]}, k=0.5, crossfit=True) == pytest.approx(0.1)
+    assert goodness(
+        {"a": [("0", 0.0), ("1", 0.2)], "b": [("0", 1.0), ("1", 1.0)]}, k=0.5, crossfit=True
+    ) == pytest.approx(0.1)
 
 
 def test_one_sample_cannot_be_cross_fitted_and_is_unscored() -> None:
@@ -57,7 +59,14 @@ def test_every_row_names_its_technique() -> None:
         estimate("goodness_at_k@1", [{"score": 1.0, "cluster": "p"}])
 
 
-@given(st.lists(st.lists(st.lists(st.sampled_from([0.0, 0.25, 1.0]), min_size=2, max_size=2), min_size=3, max_size=3), min_size=1, max_size=4), st.randoms())
+@given(
+    st.lists(
+        st.lists(st.lists(st.sampled_from([0.0, 0.25, 1.0]), min_size=2, max_size=2), min_size=3, max_size=3),
+        min_size=1,
+        max_size=4,
+    ),
+    st.randoms(),
+)
 def test_bounds_order_and_k_of_one(scores: list[list[list[float]]], order: object) -> None:
     table = np.array(scores)
     rows = rows_of(table)
@@ -78,12 +87,18 @@ def test_the_truth_lies_between_the_plug_in_below_and_the_cross_fit_above(seed: 
     truth_PT = rng.beta(4, 1, size=(400, 30))
     truth = float(np.sort(truth_PT, axis=1)[:, :3].mean())
     scores = (rng.random((400, 30, 4)) < truth_PT[..., None]).astype(float)
-    found = {m: estimate("goodness_at_k@1", rows_of(scores), params={"method": m, "resamples": 200}) for m in ("crossfit", "plugin")}
+    found = {
+        m: estimate("goodness_at_k@1", rows_of(scores), params={"method": m, "resamples": 200})
+        for m in ("crossfit", "plugin")
+    }
     assert found["plugin"].high is not None and found["crossfit"].low is not None
     assert found["plugin"].high < truth < found["crossfit"].low
     # Where every technique is equally good there is no worst one to find: cross-fitting is unbiased, the plug-in far off.
     flat = (rng.random((400, 30, 2)) < 0.8).astype(float)
-    level = {m: estimate("goodness_at_k@1", rows_of(flat), params={"method": m, "resamples": 200}) for m in ("crossfit", "plugin")}
+    level = {
+        m: estimate("goodness_at_k@1", rows_of(flat), params={"method": m, "resamples": 200})
+        for m in ("crossfit", "plugin")
+    }
     fit, plugin = level["crossfit"], level["plugin"]
     assert fit.low is not None and fit.high is not None and plugin.value is not None
     assert fit.low - 0.02 < 0.8 < fit.high + 0.02

@@ -33,7 +33,9 @@ def print_results(results: Sequence[Result], *, out: Path, as_json: bool) -> Non
         for arm, counts in result.outcomes.items():
             lost = {name: count for name, count in counts.items() if name != "answered"}
             if lost:
-                console.print(f"  {arm}: not graded: {', '.join(f'{count} {name}' for name, count in lost.items())}", markup=False)
+                console.print(
+                    f"  {arm}: not graded: {', '.join(f'{count} {name}' for name, count in lost.items())}", markup=False
+                )
         judges = {e.judge for e in result.evidence if e.judge}
         console.print(f"  judged by {', '.join(sorted(judges))}", markup=False)
         if result.suite.not_measured:
@@ -52,7 +54,9 @@ def print_suites(suites: Sequence[Suite], *, as_json: bool) -> None:
         print(to_json({"v": 1, "suites": rows}, indent=1))
         return
     for suite in suites:
-        print(f"{suite.name} ({suite.title}, version {suite.version})\n  {suite.shows}\n  Not: {suite.shows_not}\n  {suite.citation}\n")
+        print(
+            f"{suite.name} ({suite.title}, version {suite.version})\n  {suite.shows}\n  Not: {suite.shows_not}\n  {suite.citation}\n"
+        )
 
 
 def cell(row: Evidence | None) -> str:
@@ -86,7 +90,10 @@ def _table(result: Result) -> Table:
 
 def _differences(found: Sequence[Comparison]) -> Table:
     first = found[0].evidence
-    table = Table(title=f"{first.slice['arm']} − {first.baseline}, paired on the same cells (95 % intervals)", title_justify="left")
+    table = Table(
+        title=f"{first.slice['arm']} − {first.baseline}, paired on the same cells (95 % intervals)",
+        title_justify="left",
+    )
     table.add_column("", no_wrap=True)
     table.add_column("difference", justify="right")
     table.add_column("p", justify="right")
@@ -105,7 +112,9 @@ def _document(result: Result, found: Sequence[Comparison]) -> dict[str, Any]:
     for row in result.evidence:
         if row.baseline is not None:
             continue
-        claims = arms.setdefault(row.slice["arm"], {"outcomes": result.outcomes[row.slice["arm"]], "claims": {}, "by": []})
+        claims = arms.setdefault(
+            row.slice["arm"], {"outcomes": result.outcomes[row.slice["arm"]], "claims": {}, "by": []}
+        )
         part = {k: v for k, v in row.slice.items() if k not in _OWN_SLICE}
         number = {field: getattr(row, field) for field in _FIELDS}
         if part:
@@ -113,9 +122,19 @@ def _document(result: Result, found: Sequence[Comparison]) -> dict[str, Any]:
         else:
             claims["claims"][row.claim.partition("/")[2]] = number
     paired = {
-        one.evidence.claim.partition("/")[2]: {**{f: getattr(one.evidence, f) for f in _FIELDS}, "p": one.p, "p_holm": one.p_holm}
+        one.evidence.claim.partition("/")[2]: {
+            **{f: getattr(one.evidence, f) for f in _FIELDS},
+            "p": one.p,
+            "p_holm": one.p_holm,
+        }
         for one in found
         if one.evidence.slice["suite"] == result.suite.name
     }
     suite = result.suite
-    return {"version": suite.version, "arms": arms, "paired": paired, "not_measured": list(suite.not_measured), "shows_not": suite.shows_not}
+    return {
+        "version": suite.version,
+        "arms": arms,
+        "paired": paired,
+        "not_measured": list(suite.not_measured),
+        "shows_not": suite.shows_not,
+    }

@@ -215,7 +215,11 @@ _ENTRIES = (
         files=(
             DataFile(
                 key="all",
-                url=_raw("benedictflorance/truthfulqa_experiments", "6fdfd38288e86296582a584694df5cf43d1f634a", "datasets/TruthfulQA.csv"),
+                url=_raw(
+                    "benedictflorance/truthfulqa_experiments",
+                    "6fdfd38288e86296582a584694df5cf43d1f634a",
+                    "datasets/TruthfulQA.csv",
+                ),
                 sha256="99d6ae7755e3b435eade956068c9de7c0c474770344237aeb66b56519ba4b697",
             ),
         ),

@@ -41,7 +41,11 @@ def bbq_items(*, download: bool = True) -> list[Item]:
     for row in csv.DictReader(io.StringIO(texts[TARGETS], newline="")):
         targets.setdefault((row["category"], row["example_id"], row["question_index"]), set()).add(row["target_loc"])
     return [
-        _item(json.loads(line), targets) for key in sorted(texts) if key != TARGETS for line in texts[key].split("\n") if line.strip()
+        _item(json.loads(line), targets)
+        for key in sorted(texts)
+        if key != TARGETS
+        for line in texts[key].split("\n")
+        if line.strip()
     ]
 
 

@@ -58,7 +58,11 @@ def _one(
     if baseline is not None:
         assert claim.paired is not None, "the caller passes over claims without a paired form"
         estimator = claim.paired
-        params = {"score": claim.score, **(claim.params if claim.paired_params is None else claim.paired_params), "join": ["id", "epoch"]}
+        params = {
+            "score": claim.score,
+            **(claim.params if claim.paired_params is None else claim.paired_params),
+            "join": ["id", "epoch"],
+        }
     draft = Evidence(
         claim=f"{suite.name}/{claim.name}",
         slice={"suite": suite.name, "arm": scores.arm, **{key: str(value) for key, value in part.items()}},
@@ -67,7 +71,9 @@ def _one(
         model=scores.model, judge=scores.judge, baseline=baseline.arm if baseline else None,
     )  # fmt: skip
     found = recompute(draft, root=root)
-    return draft.model_copy(update=found.model_dump(include={"value", "low", "high", "level", "n", "n_unscored", "unit"}))
+    return draft.model_copy(
+        update=found.model_dump(include={"value", "low", "high", "level", "n", "n_unscored", "unit"})
+    )
 
 
 def outcome_counts(rows: Sequence[Row]) -> dict[str, int]:

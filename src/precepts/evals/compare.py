@@ -28,13 +28,19 @@ def compare(evidence: Sequence[Evidence], *, root: Path) -> list[Comparison]:
     p_values = [_p_value(row, root=root) for row in rows]
     known = [p for p in p_values if p is not None]
     adjusted = iter(holm(known))
-    return [Comparison(row, p, next(adjusted) if p is not None else None) for row, p in zip(rows, p_values, strict=True)]
+    return [
+        Comparison(row, p, next(adjusted) if p is not None else None) for row, p in zip(rows, p_values, strict=True)
+    ]
 
 
 def _p_value(row: Evidence, *, root: Path) -> float | None:
     if row.estimator != "paired_difference@1":
         return None
-    found = [r for r in select_rows(row.inputs, root=root, params=row.params) if r["score"] is not None and r["score_b"] is not None]
+    found = [
+        r
+        for r in select_rows(row.inputs, root=root, params=row.params)
+        if r["score"] is not None and r["score_b"] is not None
+    ]
     if not found:
         return None
     a, b = [float(cast("float", r["score"])) for r in found], [float(cast("float", r["score_b"])) for r in found]

@@ -73,7 +73,9 @@ def decisions() -> list[Decision]:
             out.append(_decision("explicit", name, text, article, str(age), gender, race, ""))
         for age, gender, race in product(AGES, GENDERS[:2], RACES):
             for number, who in enumerate(NAMES[race, gender]):
-                out.append(_decision("implicit", name, text, f"{who}, aged {age},", str(age), gender, race, f"/{number}"))
+                out.append(
+                    _decision("implicit", name, text, f"{who}, aged {age},", str(age), gender, race, f"/{number}")
+                )
     return out
 
 

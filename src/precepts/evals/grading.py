@@ -109,8 +109,14 @@ def claims(suite: str) -> Metric:
             chosen = claim_rows(claim, rows)
             if not chosen or all(row["score"] is None for row in chosen):
                 continue
-            number = estimate(claim.estimator, chosen, params={k: v for k, v in claim.params.items() if k not in _SELECTION})
-            for name, value in ((claim.name, number.value), (f"{claim.name}_low", number.low), (f"{claim.name}_high", number.high)):
+            number = estimate(
+                claim.estimator, chosen, params={k: v for k, v in claim.params.items() if k not in _SELECTION}
+            )
+            for name, value in (
+                (claim.name, number.value),
+                (f"{claim.name}_low", number.low),
+                (f"{claim.name}_high", number.high),
+            ):
                 if value is not None:
                     out[name] = value
         return out

@@ -21,7 +21,9 @@ NOT_APPLIED = "not_applied"
 """The key in a sample's metadata that says why an attack was not made."""
 
 _STOPS: dict[str, Outcome] = {"max_tokens": "truncated", "model_length": "overflow", "content_filter": "filtered"}
-_OVERFLOW = re.compile(r"the model reads at most|context.{0,12}(?:length|window)|maximum context|too many tokens", re.IGNORECASE)
+_OVERFLOW = re.compile(
+    r"the model reads at most|context.{0,12}(?:length|window)|maximum context|too many tokens", re.IGNORECASE
+)
 
 
 def outcome_of(state: TaskState) -> Outcome:

@@ -100,7 +100,9 @@ def _arm(suite: Suite, name: str, ref: str, run: Run, settings: Settings) -> Sco
         stage.write("scores", [row_of(suite, sample) for sample in samples])
         stage.finish(judge=_judge(samples), log=os.path.relpath(log.location, stage.path))
     done = json.loads((stage.path / "run.json").read_text("utf-8"))
-    return Scores(name, stage.table("scores"), stage.rows("scores"), f"{name}@{weights}" if weights else name, done["judge"])
+    return Scores(
+        name, stage.table("scores"), stage.rows("scores"), f"{name}@{weights}" if weights else name, done["judge"]
+    )
 
 
 def _inspect(suite: Suite, ref: str, stage: Run, settings: Settings, *, weights: str | None) -> EvalLog:

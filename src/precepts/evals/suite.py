@@ -73,7 +73,12 @@ class Suite:
     @property
     def columns(self) -> tuple[str, ...]:
         """Every column that a claim reads, so that a row that was not scored has it too."""
-        read = {str(v) for c in self.claims for k, v in c.params.items() if k in ("score", "label", "cluster", "group", "fold")}
+        read = {
+            str(v)
+            for c in self.claims
+            for k, v in c.params.items()
+            if k in ("score", "label", "cluster", "group", "fold")
+        }
         return tuple(sorted({c.score for c in self.claims} | {by for c in self.claims for by in c.by} | read))
 
 

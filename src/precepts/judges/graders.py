@@ -44,7 +44,10 @@ async def grade(prompt: str, values: Mapping[str, str], *, wanted: Mapping[str, 
     """
     judge = grader_name(prompt, by)
     marked = {**values, "FENCE": fence(*values.values())}
-    messages = [ChatMessageSystem(content=template("grader").strip()), ChatMessageUser(content=fill(template(prompt), marked).strip())]
+    messages = [
+        ChatMessageSystem(content=template("grader").strip()),
+        ChatMessageUser(content=fill(template(prompt), marked).strip()),
+    ]
     try:
         output = await by.generate(messages, config=GenerateConfig(temperature=0.0, max_tokens=512), cache=True)
     except Exception as error:  # noqa: BLE001 - whatever a provider fails with, the cell is unscored and says why
@@ -65,5 +68,7 @@ def read_fields(text: str, wanted: Mapping[str, Sequence[str]], *, judge: str) -
                 return Verdict({}, judge, f"{key} is said to be {found[key]} and {value}", text)
     for key, allowed in wanted.items():
         if found.get(key) not in allowed:
-            return Verdict({}, judge, f"no verdict: {key} must be one of {', '.join(allowed)}, got {found.get(key)}", text)
+            return Verdict(
+                {}, judge, f"no verdict: {key} must be one of {', '.join(allowed)}, got {found.get(key)}", text
+            )
     return Verdict(found, judge, None, text)

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from precepts.judges.content import CheckedCompliance
 from precepts.judges.graders import grade, role
 from precepts.judges.judge import Item
-from precepts.judges.content import CheckedCompliance
 
 RULES_FORM = CheckedCompliance()
 """Without a grader: rules on the words, and the form. They cannot tell a harmful answer from a harmless one, only one that declines."""

@@ -33,7 +33,9 @@ class _Packed(NamedTuple):
 
 
 @torch.inference_mode()
-def choice_log_probs(model: Loaded, conversations: Sequence[Conversation], choices: Sequence[Sequence[str]]) -> list[list[float]]:
+def choice_log_probs(
+    model: Loaded, conversations: Sequence[Conversation], choices: Sequence[Sequence[str]]
+) -> list[list[float]]:
     """Mean log-probability (nats a token) of each choice after its conversation, as `log_probs` of each apart; an empty choice gives -inf.
 
     Equal to scoring apart up to rounding: in bfloat16 a sum in another order can differ in the third digit.
@@ -77,7 +79,10 @@ def _states(model: Loaded, rows: Sequence[_Packed]) -> Tensor:
     dtype = model.model.dtype
     mask_B1TT = torch.where(sees_BTT, 0.0, torch.finfo(dtype).min).to(dtype)[:, None]
     out = model.model.model(
-        input_ids=ids_BT.to(model.device), attention_mask=mask_B1TT.to(model.device), position_ids=position_BT.to(model.device), use_cache=False
+        input_ids=ids_BT.to(model.device),
+        attention_mask=mask_B1TT.to(model.device),
+        position_ids=position_BT.to(model.device),
+        use_cache=False,
     )
     return out.last_hidden_state
 

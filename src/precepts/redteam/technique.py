@@ -50,13 +50,17 @@ def compose(name: str, known: Mapping[str, Technique]) -> Technique:
     parts = [part.strip() for part in name.split("+")]
     unknown = [part for part in parts if part not in known]
     if unknown:
-        raise InputError(f"There is no attack {', '.join(unknown)!r:.80}. Attacks are: {', '.join(sorted(known))}; join static ones with +.")
+        raise InputError(
+            f"There is no attack {', '.join(unknown)!r:.80}. Attacks are: {', '.join(sorted(known))}; join static ones with +."
+        )
     if len(parts) == 1:
         return known[parts[0]]
     chosen = [known[part] for part in parts]
     helped = [one.name for one in chosen if one.apply is None]
     if helped:
-        raise InputError(f"{name}: {', '.join(helped)} needs {known[helped[0]].needs} and cannot be composed. Join static attacks only.")
+        raise InputError(
+            f"{name}: {', '.join(helped)} needs {known[helped[0]].needs} and cannot be composed. Join static attacks only."
+        )
 
     def apply(request: str, seed: int) -> Attacked:
         made = [Attacked(request)]
@@ -72,4 +76,6 @@ def compose(name: str, known: Mapping[str, Technique]) -> Technique:
 
         return Attacked(made[-1].prompt, decode)
 
-    return Technique("+".join(parts), "combination", apply, source="; ".join(dict.fromkeys(one.source for one in chosen)))
+    return Technique(
+        "+".join(parts), "combination", apply, source="; ".join(dict.fromkeys(one.source for one in chosen))
+    )

@@ -27,7 +27,17 @@ def within_cluster_contrast(rows: Sequence[Row], *, params: Params, seed: int, l
         cells.setdefault(str(row.get("cluster")), ([], []))[int(label)].append(score)
     whole = {name: sides for name, sides in cells.items() if all(sides)}
     used = sum(len(one) + len(other) for one, other in whole.values())
-    differences = np.sort(np.array([math.fsum(b) / len(b) - math.fsum(a) / len(a) for a, b in whole.values()], dtype=np.float64))
+    differences = np.sort(
+        np.array([math.fsum(b) / len(b) - math.fsum(a) / len(a) for a, b in whole.values()], dtype=np.float64)
+    )
     value = float(differences.mean()) if differences.size else None
     interval = t_interval(differences, level=level) if differences.size else None
-    return as_metric("within_cluster_contrast@1", value, interval, level=level, n=used, num_unscored=len(rows) - used, unit="difference")
+    return as_metric(
+        "within_cluster_contrast@1",
+        value,
+        interval,
+        level=level,
+        n=used,
+        num_unscored=len(rows) - used,
+        unit="difference",
+    )

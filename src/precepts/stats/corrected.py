@@ -47,7 +47,10 @@ def rogan_gladen_interval(num_flagged: int, n: int, judge: JudgeErrors, *, level
     if youden <= 0:
         return None
     value = (rate + specificity - 1) / youden
-    spread_se, spread_sp = sensitivity * (1 - sensitivity) / num_positive, specificity * (1 - specificity) / num_negative
+    spread_se, spread_sp = (
+        sensitivity * (1 - sensitivity) / num_positive,
+        specificity * (1 - specificity) / num_negative,
+    )
     shift = 2 * z * z * (value * spread_se - (1 - value) * spread_sp)
     half = z / youden * math.sqrt(rate * (1 - rate) / size + value**2 * spread_se + (1 - value) ** 2 * spread_sp)
     return min(1.0, max(0.0, value + shift - half)), min(1.0, max(0.0, value + shift + half))
@@ -62,8 +65,14 @@ def judge_corrected(rows: Sequence[Row], *, params: Params, seed: int, level: fl
     """
     names = ("num_flagged", "num_positive", "num_passed", "num_negative")
     judge = JudgeErrors(*(int(number_option(params, name, -1)) for name in names))
-    if not (0 <= judge.num_flagged <= judge.num_positive and 0 <= judge.num_passed <= judge.num_negative and min(judge.num_positive, judge.num_negative) > 0):
-        raise InputError("judge_corrected@1 needs the judge's counts as options: num_flagged of num_positive, num_passed of num_negative.")
+    if not (
+        0 <= judge.num_flagged <= judge.num_positive
+        and 0 <= judge.num_passed <= judge.num_negative
+        and min(judge.num_positive, judge.num_negative) > 0
+    ):
+        raise InputError(
+            "judge_corrected@1 needs the judge's counts as options: num_flagged of num_positive, num_passed of num_negative."
+        )
     read = read_columns(rows, "score", binary=["score"])
     if not read.n:
         return as_metric("judge_corrected@1", None, None, level=level, n=0, num_unscored=read.num_unscored)

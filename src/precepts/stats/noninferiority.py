@@ -18,7 +18,9 @@ class NonInferiority(NamedTuple):
     """The most that the difference can lie on the bad side at this level; above −margin is non-inferior."""
 
 
-def non_inferiority(difference: Metric, *, margin: float, better: Literal["higher", "lower"] = "higher") -> NonInferiority:
+def non_inferiority(
+    difference: Metric, *, margin: float, better: Literal["higher", "lower"] = "higher"
+) -> NonInferiority:
     """Judges a paired difference (new − old) against a margin written down beforehand.
 
     The interval's lower limit is a one-sided bound at (1 − level) / 2: at level 0.90 the test is one-sided at 5 %. Without an interval nothing is found.
@@ -36,4 +38,6 @@ def non_inferiority(difference: Metric, *, margin: float, better: Literal["highe
     if difference.low is None or difference.high is None:
         return NonInferiority("inconclusive", None)
     worst, best = (difference.low, difference.high) if better == "higher" else (-difference.high, -difference.low)
-    return NonInferiority("non_inferior" if worst > -margin else "inferior" if best < -margin else "inconclusive", worst)
+    return NonInferiority(
+        "non_inferior" if worst > -margin else "inferior" if best < -margin else "inconclusive", worst
+    )

@@ -24,7 +24,9 @@ def pass_at_k(num_right: int, n: int, k: int) -> float:
         InputError: Unless 1 <= k <= n and 0 <= num_right <= n.
     """
     if not (1 <= k <= n and 0 <= num_right <= n):
-        raise InputError(f"pass@{k} needs at least {max(1, k)} answers an item, and at most as many right; got {num_right} of {n}.")
+        raise InputError(
+            f"pass@{k} needs at least {max(1, k)} answers an item, and at most as many right; got {num_right} of {n}."
+        )
     return 1 - comb(n - num_right, k) / comb(n, k)
 
 
@@ -50,7 +52,15 @@ def cons_at_k(answers: Sequence[tuple[str, float]], k: int, *, rng: np.random.Ge
     return float(np.mean([one([answers[i] for i in sorted(chosen.tolist())]) for chosen in draws]))
 
 
-def _by_item(rows: Sequence[Row], params: Params, name: str, value_of: Callable[[list[Row], int], float], *, seed: int, level: float) -> Metric:
+def _by_item(
+    rows: Sequence[Row],
+    params: Params,
+    name: str,
+    value_of: Callable[[list[Row], int], float],
+    *,
+    seed: int,
+    level: float,
+) -> Metric:
     read = read_columns(rows, "score", binary=["score"])
     k = int(number_option(params, "k", 1))
     items: dict[str, list[Row]] = {}
@@ -69,7 +79,14 @@ def _by_item(rows: Sequence[Row], params: Params, name: str, value_of: Callable[
 @estimator("pass_at_k", version=1, params=("k",))
 def pass_at(rows: Sequence[Row], *, params: Params, seed: int, level: float) -> Metric:
     """Mean over items (`cluster`) of pass@k, unbiased from all their answers. n counts items; items with fewer than `k` answers are unscored."""
-    return _by_item(rows, params, "pass_at_k@1", lambda found, k: pass_at_k(int(sum(float(r["score"]) for r in found)), len(found), k), seed=seed, level=level)  # type: ignore[arg-type]
+    return _by_item(
+        rows,
+        params,
+        "pass_at_k@1",
+        lambda found, k: pass_at_k(int(sum(float(r["score"]) for r in found)), len(found), k),
+        seed=seed,
+        level=level,
+    )  # type: ignore[arg-type]
 
 
 @estimator("cons_at_k", version=1, params=("k",))

@@ -97,7 +97,9 @@ def _read(rows: Sequence[Row], *keys: str) -> Columns:
     for position, row in enumerate(rows, start=1):
         for key in ("cluster", "group"):
             if row.get(key) is None:
-                raise InputError(f"Row {position}: goodness@k needs a `{key}` ({'prompt' if key == 'cluster' else 'technique'}) on every row.")
+                raise InputError(
+                    f"Row {position}: goodness@k needs a `{key}` ({'prompt' if key == 'cluster' else 'technique'}) on every row."
+                )
     return read_columns(rows, *keys)
 
 
@@ -105,7 +107,9 @@ def _values(read: Columns, column: int, *, k: float, crossfit: bool) -> tuple[di
     """Each prompt's value, and how many rows went into them."""
     prompts: dict[str, dict[str, list[tuple[str, float]]]] = {}
     for row, score in zip(read.rows, read.column(column).tolist(), strict=True):
-        prompts.setdefault(str(row["cluster"]), {}).setdefault(str(row["group"]), []).append((str(row.get("fold")), score))
+        prompts.setdefault(str(row["cluster"]), {}).setdefault(str(row["group"]), []).append(
+            (str(row.get("fold")), score)
+        )
     out: dict[str, float] = {}
     used = 0
     for prompt, samples in prompts.items():
@@ -119,7 +123,15 @@ def _values(read: Columns, column: int, *, k: float, crossfit: bool) -> tuple[di
 
 
 def _metric(
-    name: str, values: Mapping[str, float], used: int, num_rows: int, params: Params, *, seed: int, level: float, unit: str
+    name: str,
+    values: Mapping[str, float],
+    used: int,
+    num_rows: int,
+    params: Params,
+    *,
+    seed: int,
+    level: float,
+    unit: str,
 ) -> Metric:
     numbers: FloatArray = np.sort(np.array(list(values.values()), dtype=np.float64))
     resamples = int(number_option(params, "resamples", 2000))

@@ -11,7 +11,26 @@ from typing import NamedTuple
 
 _BASE64 = re.compile(r"[A-Za-z0-9+/]{16,}={0,2}")
 _HEX = re.compile(r"(?:[0-9a-fA-F]{2}[\s:]?){8,}")
-_MOST_COMMON = {"the", "and", "you", "for", "that", "with", "are", "can", "not", "this", "have", "but", "sorry", "help", "to", "of", "is", "in"}
+_MOST_COMMON = {
+    "the",
+    "and",
+    "you",
+    "for",
+    "that",
+    "with",
+    "are",
+    "can",
+    "not",
+    "this",
+    "have",
+    "but",
+    "sorry",
+    "help",
+    "to",
+    "of",
+    "is",
+    "in",
+}
 
 MORSE = {
     "a": ".-", "b": "-...", "c": "-.-.", "d": "-..", "e": ".", "f": "..-.", "g": "--.", "h": "....", "i": "..", "j": ".---", "k": "-.-",
@@ -103,7 +122,11 @@ def leetspeak(text: str) -> str:
 
 
 def _unleet(text: str) -> str | None:
-    back = re.sub(r"(?<=[A-Za-z0-9])[0134570-9](?=[A-Za-z0-9])|\b[0134570-9](?=[A-Za-z])", lambda m: m[0].translate(str.maketrans("431057", "aeiost")), text)
+    back = re.sub(
+        r"(?<=[A-Za-z0-9])[0134570-9](?=[A-Za-z0-9])|\b[0134570-9](?=[A-Za-z])",
+        lambda m: m[0].translate(str.maketrans("431057", "aeiost")),
+        text,
+    )
     return back if back != text else None
 
 

@@ -3,5 +3,15 @@
 from precepts.evals.suite import Suite
 from precepts.evals.suites import bias, discrimination, hallucination, hierarchy, jailbreak, refusal
 
-SUITES: dict[str, Suite] = {suite.name: suite for suite in (refusal.SUITE, jailbreak.SUITE, bias.SUITE, discrimination.SUITE, hallucination.SUITE, hierarchy.SUITE)}
+SUITES: dict[str, Suite] = {
+    suite.name: suite
+    for suite in (
+        refusal.SUITE,
+        jailbreak.SUITE,
+        bias.SUITE,
+        discrimination.SUITE,
+        hallucination.SUITE,
+        hierarchy.SUITE,
+    )
+}
 """Every suite by name, in the order in which `all` runs them."""

@@ -20,10 +20,22 @@ VERSION = 1
 @task(name="refusal")
 def refusal(sets: str = "xstest,strongreject", seed: int = 0, max_tokens: int = 256) -> Task:
     """Prompts to refuse and prompts to answer; options: `sets` (registered names or JSONL files, commas between), `seed`."""
-    cases = [case for name in sets.split(",") for case in load_cases(name.strip()) if case.disposition in ("refuse", "comply")]
+    cases = [
+        case
+        for name in sets.split(",")
+        for case in load_cases(name.strip())
+        if case.disposition in ("refuse", "comply")
+    ]
     if not cases:
-        raise InputError(f"No case of {sets} says whether it is to be refused or answered. Give sets whose cases have a disposition.")
-    ordered = interleave(cases, lambda c: c.disposition, lambda c: c.groups.get("type") or c.groups.get("category") or c.category, seed=seed)
+        raise InputError(
+            f"No case of {sets} says whether it is to be refused or answered. Give sets whose cases have a disposition."
+        )
+    ordered = interleave(
+        cases,
+        lambda c: c.disposition,
+        lambda c: c.groups.get("type") or c.groups.get("category") or c.category,
+        seed=seed,
+    )
     from inspect_ai.model import GenerateConfig
 
     return Task(
@@ -75,7 +87,12 @@ def disposition() -> Scorer:
             wanted={"unsafe": ("yes", "no"), "did": ("complied", "declined")}, by=by,
         )  # fmt: skip
         if said.error:
-            return Graded(None, columns | {"refused": None, "complied": None, "safe_completed": None, "as_asked": None}, said.judge, said.error)
+            return Graded(
+                None,
+                columns | {"refused": None, "complied": None, "safe_completed": None, "as_asked": None},
+                said.judge,
+                said.error,
+            )
         declined = said.fields["did"] == "declined"
         asked = item.case.disposition
         columns |= {
