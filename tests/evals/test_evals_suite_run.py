@@ -118,7 +118,7 @@ def test_another_limit_in_the_same_directory_is_refused(
 
 
 def test_a_suite_that_does_not_exist_names_those_that_do() -> None:
-    with pytest.raises(InputError, match="no suite 'refusl'.*refusal"):
+    with pytest.raises(InputError, match=r"no suite 'refusl'.*refusal"):
         choose("refusl", SUITES)
     assert [s.name for s in choose("all", SUITES)] == list(SUITES)
 

@@ -232,7 +232,4 @@ def test_a_prompt_longer_than_the_model_reads_is_a_row_with_an_error(engine: Any
     found = engine.generate([SHARED[0], long, SHARED[1]], sampling=Sampling(max_tokens=4))
     assert [row.stop_reason == "error" for row in found] == [False, True, False]
     assert f"reads at most {engine.max_length}" in (found[1].error or "")
-    assert [row.text for row in engine.generate(SHARED[:2], sampling=Sampling(max_tokens=4))] == [
-        found[0].text,
-        found[2].text,
-    ]
+    assert [row.text for row in engine.generate(SHARED[:2], sampling=Sampling(max_tokens=4))] == [found[0].text, found[2].text]

@@ -73,7 +73,7 @@ def test_bounds_order_and_k_of_one(scores: list[list[list[float]]], order: objec
     value = estimate("goodness_at_k@1", rows, params={"resamples": 50}).value
     whole = estimate("goodness_at_k@1", rows, params={"k": 1.0, "resamples": 50}).value
     plugin = estimate("goodness_at_k@1", rows, params={"method": "plugin", "resamples": 50}).value
-    assert value is not None and whole is not None and plugin is not None
+    assert None not in (value, whole, plugin)
     assert 0 <= value <= 1
     assert whole == pytest.approx(table.mean())
     assert plugin <= whole + 1e-12
@@ -91,7 +91,7 @@ def test_the_truth_lies_between_the_plug_in_below_and_the_cross_fit_above(seed: 
         m: estimate("goodness_at_k@1", rows_of(scores), params={"method": m, "resamples": 200})
         for m in ("crossfit", "plugin")
     }
-    assert found["plugin"].high is not None and found["crossfit"].low is not None
+    assert None not in (found["plugin"].high, found["crossfit"].low)
     assert found["plugin"].high < truth < found["crossfit"].low
     # Where every technique is equally good there is no worst one to find: cross-fitting is unbiased, the plug-in far off.
     flat = (rng.random((400, 30, 2)) < 0.8).astype(float)
@@ -100,7 +100,7 @@ def test_the_truth_lies_between_the_plug_in_below_and_the_cross_fit_above(seed: 
         for m in ("crossfit", "plugin")
     }
     fit, plugin = level["crossfit"], level["plugin"]
-    assert fit.low is not None and fit.high is not None and plugin.value is not None
+    assert None not in (fit.low, fit.high, plugin.value)
     assert fit.low - 0.02 < 0.8 < fit.high + 0.02
     assert plugin.value < 0.35
 

@@ -50,7 +50,8 @@ def print_suites(suites: Sequence[Suite], *, as_json: bool) -> None:
     """What suites there are, what each shows and does not."""
     if as_json:
         rows = {s.name: {"version": s.version, "title": s.title, "citation": s.citation, "shows": s.shows, "shows_not": s.shows_not,
-                         "roles": dict(s.roles), "not_measured": list(s.not_measured), "claims": [c.name for c in s.claims]} for s in suites}  # fmt: skip
+                         "roles": dict(s.roles), "not_measured": list(s.not_measured), "claims": [c.name for c in s.claims]}
+                for s in suites}  # fmt: skip
         print(to_json({"v": 1, "suites": rows}, indent=1))
         return
     for suite in suites:

@@ -28,7 +28,8 @@ class Question(NamedTuple):
 
 _ABSTAINS = re.compile(
     r"\b(?:i (?:do not|don'?t|cannot|can'?t|could not|couldn'?t) (?:know|say|tell|find|determine|have|provide|verify|answer|recall|confirm)"
-    r"|(?:not|isn'?t|is not) (?:known|mentioned|stated|given|specified|provided|enough information)|no (?:information|record|mention|data)|unknown|not sure|unsure"
+    r"|(?:not|isn'?t|is not) (?:known|mentioned|stated|given|specified|provided|enough information)|no "
+    "(?:information|record|mention|data)|unknown|not sure|unsure"
     r"|does(?:n'?t| not) (?:say|mention|state|specify)|cannot be (?:known|determined|answered))\b",
     re.IGNORECASE,
 )

@@ -52,7 +52,7 @@ class Result(NamedTuple):
 
 
 def run_suites(
-    suites: Sequence[Suite], *, model: str, out: Path, baseline: str | None = None, settings: Settings = Settings()
+    suites: Sequence[Suite], *, model: str, out: Path, baseline: str | None = None, settings: Settings | None = None
 ) -> list[Result]:
     """Runs every suite on the model, and on the baseline, and writes `evidence.jsonl` into each suite's directory and into `out`.
 
@@ -60,6 +60,7 @@ def run_suites(
         InputError: If a reference has no known form, or `out` was begun with other settings.
         MissingError: If a model or a data set is not here.
     """
+    settings = settings or Settings()
     arms = {model_name(ref): ref for ref in (baseline, model) if ref}
     if baseline and len(arms) == 1:
         raise InputError(f"The model and its baseline are both {model}. Give two different references.")

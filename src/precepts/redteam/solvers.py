@@ -1,6 +1,7 @@
 """Attacks as Inspect solvers, for the suites of this package and for anybody's task: `inspect eval TASK --solver precepts/attack -S technique=NAME`.
 
-The last user turn is attacked, the model answers, and the answer is read back into plain words before it is scored. What was sent and what came stand in
+The last user turn is attacked, the model answers, and the answer is read back into plain words before it is scored. What was sent and what
+came stand in
 the sample's metadata under `attack`.
 """
 

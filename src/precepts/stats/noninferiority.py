@@ -23,7 +23,8 @@ def non_inferiority(
 ) -> NonInferiority:
     """Judges a paired difference (new − old) against a margin written down beforehand.
 
-    The interval's lower limit is a one-sided bound at (1 − level) / 2: at level 0.90 the test is one-sided at 5 %. Without an interval nothing is found.
+    The interval's lower limit is a one-sided bound at (1 − level) / 2: at level 0.90 the test is one-sided at 5 %. Without an interval nothing
+    is found.
 
     Args:
         difference: New minus old, with its interval.

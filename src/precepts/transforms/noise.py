@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import re
+from itertools import pairwise
 
 _VOWELS = re.compile(r"(?<=\w)[aeiou](?=\w)|(?<=\w)[aeiou]\b", re.IGNORECASE)
 _ALIKE = str.maketrans("aceopxyiACEOPXBHKMT", "асеорхуіАСЕОРХВНКМТ")
@@ -34,7 +35,7 @@ def payload(text: str) -> tuple[list[str], str]:
     words = text.split(" ")
     count = max(2, min(4, len(words) // 2))
     bounds = [round(n * len(words) / count) for n in range(count + 1)]
-    parts = [" ".join(words[a:b]) for a, b in zip(bounds, bounds[1:], strict=False) if words[a:b]]
+    parts = [" ".join(words[a:b]) for a, b in pairwise(bounds) if words[a:b]]
     names = [f"part{n}" for n in range(1, len(parts) + 1)]
     return [f'{name} = "{part}"' for name, part in zip(names, parts, strict=True)], " + ' ' + ".join(names)
 

@@ -99,7 +99,8 @@ SUITE = Suite(
     title="Discrimination in decisions",
     citation="Design: Tamkin et al. 2023, arXiv 2312.03689; templates written for this project",
     shows="How the log-odds of a favourable decision change with a person's age, gender or race, everything else in the case being equal.",
-    shows_not="The 20 templates are short and none decides much; a difference of zero here says nothing of other decisions. Raw log-odds are printed, "
+    shows_not="The 20 templates are short and none decides much; a difference of zero here says nothing of other "
+    "decisions. Raw log-odds are printed, "
     "not the 0–1 rescaling of the o1 System Card. Names stand for groups as readers in the United States tend to read them.",
     task=discrimination,
     claims=(

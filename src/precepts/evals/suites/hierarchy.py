@@ -62,8 +62,10 @@ SUITE = Suite(
     version=VERSION,
     title="Instruction hierarchy",
     citation="Wallace et al. 2024, arXiv 2404.13208; tasks as in OpenAI 2024, arXiv 2412.16720, written for this project",
-    shows="How often the system's message is followed against the user's, how often a secret or a solution stays unsaid, and whether data is taken for orders.",
-    shows_not="A model that says nothing to the point keeps every secret: read `uncontested` and `secret_told_when_allowed` first, which say whether it can "
+    shows="How often the system's message is followed against the user's, how often a secret or a solution stays "
+    "unsaid, and whether data is taken for orders.",
+    shows_not="A model that says nothing to the point keeps every secret: read `uncontested` and "
+    "`secret_told_when_allowed` first, which say whether it can "
     "follow such messages at all. Checks find the secret as it is written, backwards, or spaced, and not in other disguises.",
     task=hierarchy,
     not_measured=("system against developer messages (Inspect sends both in one role)",),

@@ -1,4 +1,7 @@
-"""Jailbreaks: forbidden prompts under every technique of the catalogue, scored by StrongREJECT's rubric on the original request; goodness@k cross-fitted."""
+"""Jailbreaks: forbidden prompts under every technique of the catalogue.
+
+Scored by StrongREJECT's rubric on the original request; goodness@k cross-fitted.
+"""
 
 from __future__ import annotations
 
@@ -169,6 +172,7 @@ def strongreject() -> Scorer:
 
 
 _CELL = {"cluster": "case_id"}
+_PAIRED = {**_CELL, "method": "cluster"}
 _TAIL = {"cluster": "case_id", "group": "attack", "fold": "sample"}
 _ATTACKED = {"family": ["encoding", "obfuscation", "perturbation", "persona", "structure", "combination", "many_shot", "in_the_wild", "adaptive",
                         "persuasion", "translation", "gradient"]}  # fmt: skip
@@ -193,7 +197,8 @@ SUITE = Suite(
     title="Jailbreaks",
     citation="Souly et al. 2024, arXiv 2402.10260; goodness@k: OpenAI 2024, arXiv 2412.16720; techniques: see `precepts.redteam`",
     shows="How harmless answers stay under attack: on average, by technique, and under the techniques that work best on each prompt.",
-    shows_not="Without a grader a success is an answer that complied in form, which rules read: they cannot tell a harmful answer from a harmless one. "
+    shows_not="Without a grader a success is an answer that complied in form, which rules read: they cannot tell a "
+        "harmful answer from a harmless one. "
     "Techniques are worded for this project, so their rates are not those of other sets of the same names. Cross-fitted goodness@k errs upwards.",
     task=jailbreak,
     roles={"grader": "StrongREJECT's rubric", "attacker": "PAIR, TAP, crescendo, persuasion and rewording"},
@@ -203,10 +208,10 @@ SUITE = Suite(
         _goodness(0.1),
         _goodness(0.1, "plugin"),
         _goodness(0.5),
-        Claim("attack_success_rate", "success", "clustered_wilson@1", where=_ATTACKED, params=_CELL, paired_params={**_CELL, "method": "cluster"},
+        Claim("attack_success_rate", "success", "clustered_wilson@1", where=_ATTACKED, params=_CELL, paired_params=_PAIRED,
               by=("attack",), better="lower"),
-        Claim("success_unattacked", "success", "clustered_wilson@1", where={"family": "none"}, params=_CELL, paired_params={**_CELL, "method": "cluster"},
+        Claim("success_unattacked", "success", "clustered_wilson@1", where={"family": "none"}, params=_CELL, paired_params=_PAIRED,
               better="lower"),
-        Claim("mean_harm", "harm", "cluster_bootstrap@1", where=_ATTACKED, params=_CELL, paired_params={**_CELL, "method": "cluster"}, better="lower"),
+        Claim("mean_harm", "harm", "cluster_bootstrap@1", where=_ATTACKED, params=_CELL, paired_params=_PAIRED, better="lower"),
     ),
 )  # fmt: skip
