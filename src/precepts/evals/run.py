@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 from inspect_ai import eval as inspect_eval
 from inspect_ai import task_with
 from inspect_ai.log import EvalLog, EvalSample, read_eval_log_samples
-from inspect_ai.model import CachePolicy, Model, get_model
+from inspect_ai.model import CachePolicy, Model, ModelRoles, get_model
 from inspect_ai.solver import TaskState
 
 from precepts.errors import InputError, MissingError
@@ -107,7 +107,8 @@ def _arm(suite: Suite, name: str, ref: str, run: Run, settings: Settings) -> Sco
 
 
 def _inspect(suite: Suite, ref: str, stage: Run, settings: Settings, *, weights: str | None) -> EvalLog:
-    roles = {"grader": settings.judge, "attacker": settings.attacker}
+    asked = {"grader": settings.judge, "attacker": settings.attacker}
+    roles: ModelRoles = {name: inspect_reference(given) for name, given in asked.items() if given}
     task = suite.task(seed=settings.seed, **settings.options.get(suite.name, {}))
     count = min(len(task.dataset), settings.limit or len(task.dataset)) * (task.epochs or 1)
     with _opened(ref) as model, progress(f"{suite.name}: {model_name(ref)}", count, unit="cells") as bar:
@@ -116,7 +117,7 @@ def _inspect(suite: Suite, ref: str, stage: Run, settings: Settings, *, weights:
             bar.advance()
 
         [log] = inspect_eval(
-            task_with(task, cleanup=ended), model=model, limit=settings.limit, model_roles={k: v for k, v in roles.items() if v} or None,
+            task_with(task, cleanup=ended), model=model, limit=settings.limit, model_roles=roles or None,
             log_dir=str(stage.path / "logs"), display="none", log_level="error", fail_on_error=False, max_samples=64, score=True,
             cache=CachePolicy(expiry=None, scopes={"weights": weights or ""}),
         )  # fmt: skip
