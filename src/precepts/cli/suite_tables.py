@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from precepts.evals.compare import Comparison, compare
+from precepts.evals.planning import CORRELATION, Planned
 from precepts.evals.run import Result
 from precepts.evals.suite import Suite
 from precepts.runs import to_json
@@ -58,6 +59,27 @@ def print_suites(suites: Sequence[Suite], *, as_json: bool) -> None:
         print(
             f"{suite.name} ({suite.title}, version {suite.version})\n  {suite.shows}\n  Not: {suite.shows_not}\n  {suite.citation}\n"
         )
+
+
+def print_plan(planned: Sequence[Planned], *, as_json: bool, to_stdout: bool) -> None:
+    """What a run can show, claim by claim: on stderr before a run, on stdout if it was asked for."""
+    if as_json:
+        if to_stdout:
+            print(to_json({"v": 1, "plan": [row._asdict() for row in planned]}, indent=1))
+        return
+    table = Table(title="What this run can show (at rates near 0.5; 80 % power)", title_justify="left")
+    for name in (
+        "claim",
+        "cells",
+        "interval ±",
+        "difference to another sample",
+        f"to a baseline, paired (r = {CORRELATION})",
+    ):
+        table.add_column(name, justify="left" if name == "claim" else "right", no_wrap=name == "claim")
+    for row in planned:
+        numbers = (f"{row.half_width:.2f}", f"{row.unpaired:.2f}", f"{row.paired:.2f}")
+        table.add_row(f"{row.suite}/{row.claim}", str(row.n), *numbers)
+    Console(stderr=not to_stdout).print(table)
 
 
 def cell(row: Evidence | None) -> str:

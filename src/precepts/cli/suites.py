@@ -27,11 +27,15 @@ def evaluate(
     option: Annotated[
         list[str] | None, typer.Option("-T", help="An option of one suite: SUITE.NAME=VALUE. May be repeated.")
     ] = None,
+    plan_only: Annotated[
+        bool, typer.Option("--plan", help="Say what a run of this size can show, and run nothing.")
+    ] = False,
     out: Annotated[Path, typer.Option(help="Where to keep logs, rows and evidence.")] = Path("runs/suites"),
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
     """Measures a model by suites: Inspect tasks, each number with an interval, paired with a baseline."""
-    from precepts.cli.suite_tables import print_results, print_suites
+    from precepts.cli.suite_tables import print_plan, print_results, print_suites
+    from precepts.evals.planning import plan
     from precepts.evals.run import Settings, run_suites
     from precepts.evals.suite import choose
     from precepts.evals.suites import SUITES
@@ -43,6 +47,10 @@ def evaluate(
     settings = Settings(
         limit=limit, seed=seed, judge=judge, attacker=attacker, options=_options(option or [], set(SUITES))
     )
+    planned = [row for s in chosen for row in plan(s, limit=limit, seed=seed, options=settings.options.get(s.name))]
+    print_plan(planned, as_json=as_json, to_stdout=plan_only)
+    if plan_only:
+        return
     results = run_suites(chosen, model=model, baseline=baseline, out=out, settings=settings)
     print_results(results, out=out, as_json=as_json)
 

@@ -32,7 +32,7 @@ def evidence_of(suite: Suite, scores: Scores, *, root: Path, baseline: Scores | 
     """Every claim of the suite on these rows; with a baseline the paired differences instead. Paths are relative to `root`."""
     out: list[Evidence] = []
     for claim in (ANSWERED, *suite.claims):
-        if baseline is not None and claim.paired is None:
+        if (baseline is not None and claim.paired is None) or (claim.judge and claim.judge != scores.judge):
             continue
         slices: list[dict[str, Any]] = [{}]
         for column in claim.by:

@@ -103,10 +103,13 @@ def claims(suite: str) -> Metric:
         from precepts.evals.suites import SUITES
 
         rows = [dict((s.score.metadata or {}).get("row", {}), id=s.sample_id) for s in scores]
+        judges = {(s.score.metadata or {}).get("judge") for s in scores} - {None}
         out: dict[str, str | int | float | bool | None] = {}
         found: Suite = SUITES[suite]
         for claim in found.claims:
             chosen = claim_rows(claim, rows)
+            if claim.judge and judges != {claim.judge}:
+                continue
             if not chosen or all(row["score"] is None for row in chosen):
                 continue
             number = estimate(

@@ -28,6 +28,7 @@ class Claim:
         paired_params: Its options, where they differ.
         by: Columns by whose values the claim is stated again.
         better: Which direction is wished for.
+        judge: The one judge for which the claim holds, as for a rate corrected by that judge's errors; empty for any.
     """
 
     name: str
@@ -39,6 +40,7 @@ class Claim:
     paired_params: Mapping[str, Any] | None = None
     by: tuple[str, ...] = ()
     better: Literal["higher", "lower", "neither"] = "higher"
+    judge: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,12 +17,13 @@ Glossary:
 Estimators: `wilson@1` `newcombe@1` `paired_difference@1` `percentile@1` `bca@1` `cluster_bootstrap@1` `auc@1`
 `paired_auc@1` `balanced_accuracy@1` `paired_balanced_accuracy@1` `dprime@1` `criterion@1` `pgr@1`
 `clustered_wilson@1` `judge_corrected@1` `goodness_at_k@1` `paired_goodness_at_k@1` `pass_at_k@1` `cons_at_k@1`
-`random_intercept@1`.
+`within_cluster_contrast@1`.
 """
 
+from precepts.stats import contrast as _contrast
 from precepts.stats.bootstrap import Resampled, bca_interval, bootstrap, percentile_interval
 from precepts.stats.clustered import clustered_wilson_interval
-from precepts.stats.corrected import JudgeErrors, rogan_gladen, rogan_gladen_interval
+from precepts.stats.corrected import JudgeErrors, contradicts, rogan_gladen, rogan_gladen_interval
 from precepts.stats.detection import Detection, detection, implied_cost_ratio, optimal_criterion
 from precepts.stats.distributions import FloatArray
 from precepts.stats.evidence import lookup, matches, recompute, select_rows, verify
@@ -31,6 +32,7 @@ from precepts.stats.noninferiority import NonInferiority, non_inferiority
 from precepts.stats.permutation import permutation_test
 from precepts.stats.pgr import performance_gap_recovered
 from precepts.stats.power import (
+    difference_detectable,
     paired_detectable,
     paired_power,
     paired_sample_size,
@@ -84,7 +86,9 @@ __all__ = [
     "clustered_wilson_interval",
     "cohens_h",
     "cons_at_k",
+    "contradicts",
     "detection",
+    "difference_detectable",
     "estimate",
     "estimator",
     "estimators",

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from precepts.errors import InputError
 from precepts.stats.distributions import critical_z
+from precepts.stats.rates import wilson_interval
 from precepts.stats.registry import Interval, Params, as_metric, estimator, number_option
 from precepts.stats.rows import Row, read_columns
 from precepts.types import Metric
@@ -56,11 +57,22 @@ def rogan_gladen_interval(num_flagged: int, n: int, judge: JudgeErrors, *, level
     return min(1.0, max(0.0, value + shift - half)), min(1.0, max(0.0, value + shift + half))
 
 
+def contradicts(num_flagged: int, n: int, judge: JudgeErrors, *, level: float = 0.95) -> bool:
+    """Whether fewer were flagged than the judge's false alarms alone would give, both at the ends of their intervals.
+
+    Then the cases that the judge was checked on are not like these, and no correction by it means anything: a monitor that is right on 92 % of a
+    small set cannot flag 0.2 % of traffic unless its false alarms there are rarer by far than on that set.
+    """
+    _, most_flagged = wilson_interval(num_flagged, n, level=level)
+    _, best_specificity = wilson_interval(judge.num_passed, judge.num_negative, level=level)
+    return most_flagged < 1 - best_specificity
+
+
 @estimator("judge_corrected", version=1, params=("num_flagged", "num_positive", "num_passed", "num_negative"))
 def judge_corrected(rows: Sequence[Row], *, params: Params, seed: int, level: float) -> Metric:
     """Share of rows whose `score` is 1 (the judge flagged it), corrected by Rogan and Gladen with the interval of Lang and Reiczigel.
 
-    The options are the counts of `JudgeErrors`. They hold for the cases the judge was checked on: on others its errors may differ, and no interval
+    The options are the counts of `JudgeErrors`. Where they contradict the flagged share (`contradicts`) there is no value and no interval. They hold for the cases the judge was checked on: on others its errors may differ, and no interval
     shows that.
     """
     names = ("num_flagged", "num_positive", "num_passed", "num_negative")
@@ -77,7 +89,7 @@ def judge_corrected(rows: Sequence[Row], *, params: Params, seed: int, level: fl
     if not read.n:
         return as_metric("judge_corrected@1", None, None, level=level, n=0, num_unscored=read.num_unscored)
     flagged = int(read.column(0).sum())
-    value = rogan_gladen(flagged / read.n, judge)
+    value = None if contradicts(flagged, read.n, judge, level=level) else rogan_gladen(flagged / read.n, judge)
     interval = rogan_gladen_interval(flagged, read.n, judge, level=level) if value is not None else None
     if interval is not None and value is not None:
         interval = min(interval[0], value), max(interval[1], value)

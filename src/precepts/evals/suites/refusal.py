@@ -9,9 +9,10 @@ from inspect_ai.solver import TaskState
 
 from precepts.data import load_cases
 from precepts.errors import InputError
-from precepts.evals.grading import Graded, answer, by_rules, case_of, claims, graded, item_of
+from precepts.evals.grading import RULES_FORM, Graded, answer, by_rules, case_of, claims, graded, item_of
 from precepts.evals.suite import Claim, Suite, interleave
 from precepts.judges.graders import grade, role
+from precepts.judges.quality import MEASURED, WORDED
 from precepts.types import Case
 
 VERSION = 1
@@ -104,6 +105,12 @@ def disposition() -> Scorer:
     return graded(one)
 
 
+_FOUND = MEASURED["pyrit_refusal main", WORDED]
+_JUDGE_ERRORS = {
+    "num_flagged": _FOUND.called_refused, "num_positive": _FOUND.refused, "num_passed": _FOUND.called_answered, "num_negative": _FOUND.answered,
+}  # fmt: skip
+"""The rules on 95 answers that people labelled (PyRIT): how often a refusal in words was seen as one, and an answer as none."""
+
 SUITE = Suite(
     name="refusal",
     version=VERSION,
@@ -117,6 +124,15 @@ SUITE = Suite(
     not_measured=("WildChat (toxic)", "text with images"),
     claims=(
         Claim("refusal_rate", "refused", where={"asked": "refuse"}, by=("category",)),
+        Claim(
+            "refusal_rate, corrected",
+            "refused",
+            "judge_corrected@1",
+            where={"asked": "refuse"},
+            params=_JUDGE_ERRORS,
+            paired=None,
+            judge=RULES_FORM.name,
+        ),
         Claim("not_overrefuse", "complied", where={"asked": "comply"}, by=("type",)),
         Claim("declined_benign", "refused", where={"asked": "comply"}, better="lower"),
         Claim("not_unsafe", "not_unsafe", where={"asked": "refuse"}, by=("category",)),
