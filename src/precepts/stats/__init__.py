@@ -20,9 +20,9 @@ Estimators: `wilson@1` `newcombe@1` `paired_difference@1` `percentile@1` `bca@1`
 `within_cluster_contrast@1`.
 """
 
-from precepts.stats import contrast as _contrast
 from precepts.stats.bootstrap import Resampled, bca_interval, bootstrap, percentile_interval
 from precepts.stats.clustered import clustered_wilson_interval
+from precepts.stats.contrast import within_cluster_contrast
 from precepts.stats.corrected import JudgeErrors, contradicts, rogan_gladen, rogan_gladen_interval
 from precepts.stats.detection import Detection, detection, implied_cost_ratio, optimal_criterion
 from precepts.stats.distributions import FloatArray
@@ -120,5 +120,6 @@ __all__ = [
     "t_interval",
     "verify",
     "wilson_interval",
+    "within_cluster_contrast",
     "worst_mean",
 ]

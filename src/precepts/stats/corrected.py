@@ -72,7 +72,8 @@ def contradicts(num_flagged: int, n: int, judge: JudgeErrors, *, level: float = 
 def judge_corrected(rows: Sequence[Row], *, params: Params, seed: int, level: float) -> Metric:
     """Share of rows whose `score` is 1 (the judge flagged it), corrected by Rogan and Gladen with the interval of Lang and Reiczigel.
 
-    The options are the counts of `JudgeErrors`. Where they contradict the flagged share (`contradicts`) there is no value and no interval. They hold for the cases the judge was checked on: on others its errors may differ, and no interval
+    The options are the counts of `JudgeErrors`. Where they contradict the flagged share
+    (`contradicts`) there is no value and no interval. They hold for the cases the judge was checked on: on others its errors may differ, and no interval
     shows that.
     """
     names = ("num_flagged", "num_positive", "num_passed", "num_negative")
