@@ -6,7 +6,6 @@ import math
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from inspect_ai.model import get_model
 from inspect_ai.scorer import Metric, SampleScore, Score, Scorer, Target, metric
 from inspect_ai.solver import Generate, Solver, TaskState, solver
 
@@ -51,7 +50,7 @@ def graded(grade: Callable[[TaskState], Awaitable[Graded]]) -> Scorer:
 
 @solver
 def answer(seed: int = 0) -> Solver:
-    """One answer. Where the model is sampled, its seed follows from what was asked and the epoch alone."""
+    """One answer, whose seed follows from what was asked and the epoch alone."""
 
     async def solve(state: TaskState, generate: Generate) -> TaskState:
         return await generate(state, **seeded(state, seed))
@@ -60,9 +59,7 @@ def answer(seed: int = 0) -> Solver:
 
 
 def seeded(state: TaskState, seed: int) -> dict[str, Any]:
-    """The generation options of one cell: a seed of its own if the model is sampled, so that equal questions have equal keys."""
-    if not get_model().config.temperature:
-        return {}
+    """The generation options of one cell: a seed of its own, so that samples differ, and equal questions have equal keys in any suite."""
     asked = [(m.role, m.text) for m in state.messages]
     return {"seed": int(content_key(seed, asked, state.epoch), 16) % 2**31}
 

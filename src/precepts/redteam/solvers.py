@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from inspect_ai.model import ChatMessageUser, get_model
 from inspect_ai.solver import Generate, Solver, TaskState, solver
 
 from precepts.judges.graders import role
@@ -63,8 +62,7 @@ async def attacked(state: TaskState, generate: Generate, technique: Technique, *
     if made is None:
         return not_applied(state, technique)
     state.user_prompt.text = made.prompt
-    sampled: dict[str, Any] = {"seed": own_seed} if get_model().config.temperature else {}
-    state = await generate(state, **sampled)
+    state = await generate(state, seed=own_seed)
     told: dict[str, Any] = {"technique": technique.name, "sent": made.prompt}
     if state.output.choices and (plain := made.read(state.output.completion)) != state.output.completion:
         told["raw"], state.output.completion = state.output.completion, plain
@@ -77,8 +75,3 @@ def not_applied(state: TaskState, technique: Technique, why: str | None = None) 
     state.metadata[NOT_APPLIED] = why or f"{technique.name} needs {technique.needs or 'a request that it can change'}"
     state.completed = True
     return state
-
-
-def with_prompt(state: TaskState, prompt: str) -> list[Any]:
-    """The conversation with its last user turn replaced."""
-    return [*state.messages[:-1], ChatMessageUser(content=prompt)]
