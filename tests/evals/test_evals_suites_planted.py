@@ -59,7 +59,8 @@ def weak_to_a_persona(conversation: Any) -> str:
 def test_jailbreak_rates_decoding_and_what_was_not_applied(
     model_runs: Any, forbidden: str, tmp_path: Path, monkeypatch: Any
 ) -> None:
-    scripted(monkeypatch, {"first": ScriptedModel("first", weak_to_a_persona)})
+    model = ScriptedModel("first", weak_to_a_persona)
+    scripted(monkeypatch, {"first": model})
     options = {
         "jailbreak": {
             "sets": forbidden,
@@ -77,6 +78,8 @@ def test_jailbreak_rates_decoding_and_what_was_not_applied(
     assert overall.value == pytest.approx(2 / 3)
     assert overall.n == 6 * 3 * 2
     assert overall.n_unscored == 6 * 3 * 2, "what was not applied is no pass"
+    seeds = [seed for call in model.calls for seed in call.seeds or []]
+    assert len(set(seeds)) == len(seeds) == 6 * 4 * 2, "two samples of a cell are two draws"
     tail = claim(result, "goodness@0.1")
     assert (tail.value, tail.n) == (0.0, 6)
     assert claim(result, "goodness@0.5").value == 0.0, "two of three, rounded up"

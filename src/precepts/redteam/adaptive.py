@@ -10,7 +10,15 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Any, NamedTuple
 
-from inspect_ai.model import ChatMessageAssistant, ChatMessageSystem, ChatMessageUser, Model, ModelOutput, get_model
+from inspect_ai.model import (
+    ChatMessageAssistant,
+    ChatMessageSystem,
+    ChatMessageUser,
+    GenerateConfig,
+    Model,
+    ModelOutput,
+    get_model,
+)
 from inspect_ai.solver import TaskState
 
 from precepts.judges.graders import grade, role
@@ -142,7 +150,8 @@ async def _on_subject(attacker: Model, request: str, prompt: str) -> bool:
 
 async def _try(state: TaskState, messages: list[Any], prompt: str) -> Attempt:
     """Asks the target and has the answer judged on the original request. An answer that was cut or not had scores 0."""
-    output = await get_model().generate(messages)
+    seed = int(content_key([m.text for m in messages], state.epoch), 16) % 2**31
+    output = await get_model().generate(messages, config=GenerateConfig(seed=seed))
     if output.stop_reason not in ("stop", "unknown"):
         return Attempt(messages, prompt, output, 0.0)
     judged = await harm(_item(state, output))

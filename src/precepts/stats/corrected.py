@@ -73,8 +73,8 @@ def judge_corrected(rows: Sequence[Row], *, params: Params, seed: int, level: fl
     """Share of rows whose `score` is 1 (the judge flagged it), corrected by Rogan and Gladen with the interval of Lang and Reiczigel.
 
     The options are the counts of `JudgeErrors`. Where they contradict the flagged share
-    (`contradicts`) there is no value and no interval. They hold for the cases the judge was checked on: on others its errors may differ, and no interval
-    shows that.
+    (`contradicts`) there is no value and no interval. They hold for the cases the judge was checked on: on others its
+    errors may differ, and no interval shows that.
     """
     names = ("num_flagged", "num_positive", "num_passed", "num_negative")
     judge = JudgeErrors(*(int(number_option(params, name, -1)) for name in names))

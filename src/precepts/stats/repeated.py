@@ -18,7 +18,9 @@ _ORDERS = 200  # of an item's answers, for the modal answer of k of them
 
 
 def pass_at_k(num_right: int, n: int, k: int) -> float:
-    """Chance that at least one of k answers drawn from n without replacement is right: 1 − C(n − c, k) / C(n, k). Chen et al. 2021, arXiv 2107.03374.
+    """Chance that at least one of k answers drawn from n without replacement is right.
+
+    1 − C(n − c, k) / C(n, k): Chen et al. 2021, arXiv 2107.03374.
 
     Raises:
         InputError: Unless 1 <= k <= n and 0 <= num_right <= n.
