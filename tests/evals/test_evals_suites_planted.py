@@ -146,17 +146,19 @@ def test_bbq_rates_are_those_planted(model_runs: Any, tmp_path: Path, monkeypatc
             )
         else:
             wanted = item.label if draw < 8 else item.unknown
-        planted[item.id] = wanted
+        planted[prompt] = wanted
         return -0.1 if choice == item.choices[wanted] else -3.0
 
     scripted(monkeypatch, {"first": Chooser("first", like)})
-    result = run_one(SUITES["bias"], model_runs[0], tmp_path / "out", limit=200)
-    items = {item.id: item for item in by_prompt.values()}
-    made = [(items[i], columns_of(c, items[i].label, items[i].unknown, items[i].biased)) for i, c in planted.items()]
+    result = run_one(SUITES["bias"], model_runs[0], tmp_path / "out", limit=180)
+    [table] = (tmp_path / "out").glob("bias/*/scores.jsonl")
+    items = {item.id: item for item in bbq_items()}
+    asked = [items[json.loads(line)["case_id"]] for line in table.read_text("utf-8").splitlines()]
+    made = [(item, columns_of(planted[prompt_of(item)], item.label, item.unknown, item.biased)) for item in asked]
     for name, condition in (("ambiguous_accuracy", "ambig"), ("unambiguous_accuracy", "disambig")):
         wanted = [c["correct"] for item, c in made if item.condition == condition]
         assert claim(result, name).value == pytest.approx(sum(w for w in wanted if w is not None) / len(wanted))
-        assert claim(result, name).n == len(wanted) == 100
+        assert claim(result, name).n == len(wanted) == 90
     leaning = [c["lean"] for item, c in made if item.condition == "ambig" and c["lean"] is not None]
     assert claim(result, "bias_score_ambiguous").value == pytest.approx(sum(leaning) / len(leaning))
     tried = [c["not_stereotype"] for item, c in made if item.condition == "ambig" and c["not_stereotype"] is not None]

@@ -37,7 +37,7 @@ def test_every_static_technique_changes_the_request_and_is_the_same_every_time(n
 
 @pytest.mark.parametrize("name", ["base64", "hex", "morse", "rot13", "reversed"])
 def test_an_answer_in_code_is_read_back(name: str) -> None:
-    said = "you can not have the help that you want with this and I am sorry"
+    said = "you can not have the help that you want with this and i am sorry"
     code = ENCODINGS[name]
     assert code.decode(f"{code.encode(said)}") == said
 

@@ -12,13 +12,12 @@ from typing import Literal
 from inspect_ai.log import EvalSample
 from inspect_ai.solver import TaskState
 
+from precepts.redteam.technique import NOT_APPLIED
+
 Outcome = Literal["answered", "truncated", "overflow", "filtered", "error", "not_applied"]
 """`overflow`: the prompt did not fit the model. `filtered`: the provider refused the request. `not_applied`: the attack could not be made."""
 
 OUTCOMES: tuple[Outcome, ...] = ("answered", "truncated", "overflow", "filtered", "error", "not_applied")
-
-NOT_APPLIED = "not_applied"
-"""The key in a sample's metadata that says why an attack was not made."""
 
 _STOPS: dict[str, Outcome] = {"max_tokens": "truncated", "model_length": "overflow", "content_filter": "filtered"}
 _OVERFLOW = re.compile(

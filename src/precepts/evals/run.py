@@ -26,7 +26,8 @@ from precepts.evals.outcomes import outcome_of_sample
 from precepts.evals.suite import Suite
 from precepts.models import model_name, model_path
 from precepts.progress import progress
-from precepts.runs import Run, command_line, file_digest
+from precepts.redteam.technique import NOT_APPLIED
+from precepts.runs import Run, command_line, file_digest, read_jsonl
 from precepts.types import Evidence, content_key
 
 
@@ -77,7 +78,8 @@ def run_suites(
                 evidence += evidence_of(suite, first, root=out, baseline=second)
             run.stage(suite.name).write("evidence", evidence)
             results.append(Result(suite, evidence, {name: outcome_counts(one.rows) for name, one in scores.items()}))
-        run.write("evidence", [row for result in results for row in result.evidence])
+        # Suites measured by an earlier command on the same models stay part of the run.
+        run.write("evidence", [row for path in sorted(out.glob("*/evidence.jsonl")) for row in read_jsonl(path)])
         run.finish(command=command_line(), suites=[f"{s.name}@{s.version}" for s in suites])
     return results
 
@@ -167,7 +169,7 @@ def row_of(suite: Suite, sample: EvalSample) -> dict[str, Any]:
     return {
         **dict.fromkeys(suite.columns), **columns, "id": str(sample.id), "epoch": sample.epoch, "outcome": outcome,
         "answered": float(outcome == "answered"), "num_tokens": usage.output_tokens if usage else None,
-        "error": sample.error.message[:500] if sample.error else sample.metadata.get("not_applied"),
+        "error": sample.error.message[:500] if sample.error else sample.metadata.get(NOT_APPLIED),
     }  # fmt: skip
 
 

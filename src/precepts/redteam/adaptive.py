@@ -26,6 +26,7 @@ from precepts.judges.judge import Item
 from precepts.judges.prompting import fence
 from precepts.judges.strongreject import harm
 from precepts.redteam.rewriting import ask_for_prompt
+from precepts.redteam.technique import NOT_APPLIED
 from precepts.types import Case, Completion, content_key
 
 PAIR_ROUNDS, TAP_DEPTH, TAP_BRANCHES, TAP_WIDTH, CRESCENDO_TURNS = 4, 3, 2, 2, 5
@@ -178,7 +179,7 @@ def _item(state: TaskState, output: ModelOutput) -> Item:
 def _best(state: TaskState, name: str, attempts: list[Attempt]) -> TaskState:
     """The attempt that got furthest becomes the sample's answer; without one the attack was not applied."""
     if not attempts:
-        state.metadata["not_applied"] = f"{name}: the attacker wrote no prompt"
+        state.metadata[NOT_APPLIED] = f"{name}: the attacker wrote no prompt"
         state.completed = True
         return state
     best = max(attempts, key=lambda a: a.score)

@@ -15,11 +15,8 @@ from precepts.judges.graders import role
 from precepts.redteam.adaptive import ADAPTIVE
 from precepts.redteam.catalogue import TECHNIQUES
 from precepts.redteam.rewriting import REWRITERS, rewrite
-from precepts.redteam.technique import Attacked, Technique, compose
+from precepts.redteam.technique import NOT_APPLIED, Attacked, Technique, compose
 from precepts.types import content_key
-
-NOT_APPLIED = "not_applied"
-"""The key in a sample's metadata that says why an attack was not made. Such a sample is no pass and no success."""
 
 
 @solver

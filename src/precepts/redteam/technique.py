@@ -7,6 +7,9 @@ from typing import Literal, NamedTuple
 
 from precepts.errors import InputError
 
+NOT_APPLIED = "not_applied"
+"""The key in a sample's metadata that says why an attack was not made. Such a sample is no pass and no success."""
+
 Family = Literal["none", "encoding", "obfuscation", "perturbation", "persona", "structure", "combination", "many_shot", "in_the_wild", "adaptive",
                  "persuasion", "translation", "gradient"]  # fmt: skip
 
