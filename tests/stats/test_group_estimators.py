@@ -13,7 +13,7 @@ from statsmodels.genmod.families import Binomial
 
 from precepts.stats import auc, counted_auc, detection, estimate, fisher_mid_p, max_t_critical, recalibration
 from precepts.stats.calibration_curve import brownian_range_tail, cumulative_error
-from precepts.stats.clustered import crossed_covariance
+from precepts.stats.crossed import crossed_covariance
 from precepts.stats.ratios import Moments, dispersion
 from precepts.stats.trade_off import Ratings, trade_off, trading
 

@@ -18,7 +18,7 @@ from precepts.audits.tables import binary, distinct, is_missing, require, with_g
 from precepts.audits.verdicts import Finding, Verdict, above, adjusted, times_more, within
 from precepts.errors import InputError
 from precepts.stats import Statistic, Trading, max_t_critical, metric_of, nearest_correlation, trade_off, trading
-from precepts.stats.clustered import Sampled
+from precepts.stats.crossed import Sampled
 from precepts.stats.distributions import NORMAL, critical_t
 from precepts.stats.trade_off import Ratings, num_unscored_in, rate_interval
 from precepts.types import Evidence, Input

@@ -10,7 +10,7 @@ import sys
 
 import typer
 
-from precepts.cli import align, audit, card, chat, diff, gate, models, policy
+from precepts.cli import align, audit, card, chat, diff, gate, models, policy, suites
 from precepts.errors import PreceptsError
 
 app = typer.Typer(
@@ -26,6 +26,7 @@ app.add_typer(gate.app, name="risk")
 app.add_typer(policy.app, name="policy")
 app.add_typer(models.app, name="models")
 app.command("chat")(chat.chat)
+app.command("eval")(suites.evaluate)
 
 
 @app.callback(invoke_without_command=True)

@@ -40,7 +40,12 @@ def load_cases(source: str | Path, *, download: bool = True) -> list[Case]:
     if isinstance(source, str) and source in ENTRIES:
         found = entry(source)
         if found.cases is None:
-            raise InputError(f"{source} holds labelled answers, no cases. As cases use one of: {_case_names()}.")
+            what = (
+                "holds labelled answers, no cases"
+                if found.labelled
+                else "is read by a suite of `precepts eval`, not as cases"
+            )
+            raise InputError(f"{source} {what}. As cases use one of: {_case_names()}.")
         return found.cases(read_texts(found, download=download))
     path = Path(source).expanduser()
     if path.is_dir():

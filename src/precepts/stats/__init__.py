@@ -16,12 +16,17 @@ Glossary:
 
 Estimators: `wilson@1` `newcombe@1` `paired_difference@1` `percentile@1` `bca@1` `cluster_bootstrap@1` `auc@1`
 `paired_auc@1` `balanced_accuracy@1` `paired_balanced_accuracy@1` `dprime@1` `criterion@1` `trade_off@1`
-`group_rate@1` `calibration_gap@1` `group_auc@1` `ecce@1` `recalibration@1` `pgr@1`.
+`group_rate@1` `calibration_gap@1` `group_auc@1` `ecce@1` `recalibration@1` `pgr@1`
+`clustered_wilson@1` `judge_corrected@1` `goodness_at_k@1` `paired_goodness_at_k@1` `pass_at_k@1` `cons_at_k@1`
+`within_cluster_contrast@1`.
 """
 
 from precepts.stats.bootstrap import Resampled, bca_interval, bootstrap, percentile_interval
 from precepts.stats.calibration_curve import Cumulative, Recalibration, cumulative_error, recalibration
-from precepts.stats.clustered import (
+from precepts.stats.clustered import clustered_wilson_interval
+from precepts.stats.contrast import within_cluster_contrast
+from precepts.stats.corrected import JudgeErrors, contradicts, rogan_gladen, rogan_gladen_interval
+from precepts.stats.crossed import (
     CrossedCovariance,
     crossed_covariance,
     max_t_critical,
@@ -33,8 +38,11 @@ from precepts.stats.evidence import lookup, matches, recompute, select_rows, ver
 from precepts.stats.exact import fisher_mid_p
 from precepts.stats.group_auc import CountedAuc, counted_auc
 from precepts.stats.multiplicity import benjamini_hochberg, holm
+from precepts.stats.noninferiority import NonInferiority, non_inferiority
+from precepts.stats.permutation import permutation_test
 from precepts.stats.pgr import performance_gap_recovered
 from precepts.stats.power import (
+    difference_detectable,
     paired_detectable,
     paired_power,
     paired_sample_size,
@@ -61,7 +69,9 @@ from precepts.stats.rates import (
 )
 from precepts.stats.ratios import Moments, dispersion, mean_interval
 from precepts.stats.registry import Estimator, Interval, Params, estimate, estimator, estimators
+from precepts.stats.repeated import cons_at_k, pass_at_k
 from precepts.stats.rows import Row
+from precepts.stats.tail import goodness, worst_mean
 from precepts.stats.threshold import maximin_threshold
 from precepts.stats.trade_off import Ratings, Statistic, TradeOff, Trading, metric_of, trade_off, trading
 
@@ -74,8 +84,10 @@ __all__ = [
     "Estimator",
     "FloatArray",
     "Interval",
+    "JudgeErrors",
     "McNemar",
     "Moments",
+    "NonInferiority",
     "Params",
     "Ratings",
     "Recalibration",
@@ -92,16 +104,21 @@ __all__ = [
     "bca_interval",
     "benjamini_hochberg",
     "bootstrap",
+    "clustered_wilson_interval",
     "cohens_h",
+    "cons_at_k",
+    "contradicts",
     "counted_auc",
     "crossed_covariance",
     "cumulative_error",
     "detection",
+    "difference_detectable",
     "dispersion",
     "estimate",
     "estimator",
     "estimators",
     "fisher_mid_p",
+    "goodness",
     "holm",
     "implied_cost_ratio",
     "lookup",
@@ -114,21 +131,28 @@ __all__ = [
     "nearest_correlation",
     "newcombe_interval",
     "newcombe_paired_interval",
+    "non_inferiority",
     "optimal_criterion",
     "paired_detectable",
     "paired_power",
     "paired_sample_size",
+    "pass_at_k",
     "percentile_interval",
     "performance_gap_recovered",
+    "permutation_test",
     "rate_detectable",
     "rate_power",
     "rate_sample_size",
     "recalibration",
     "recompute",
+    "rogan_gladen",
+    "rogan_gladen_interval",
     "select_rows",
     "t_interval",
     "trade_off",
     "trading",
     "verify",
     "wilson_interval",
+    "within_cluster_contrast",
+    "worst_mean",
 ]

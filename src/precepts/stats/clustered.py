@@ -1,115 +1,63 @@
-"""Variances of sums whose rows were sampled in clusters of one or two kinds, crossed or not."""
+"""Rates of rows that were sampled in clusters: Wilson's interval at the number of rows that as much information would take without clusters."""
 
 from __future__ import annotations
 
 import math
-from typing import Literal, NamedTuple
+from collections.abc import Sequence
 
-import numpy as np
-from numpy.typing import NDArray
-
-from precepts.stats.distributions import FloatArray
-
-IntArray = NDArray[np.int64]
-
-Sampled = Literal["both", "a", "b", "rows"]
-"""What stands for many: clusters of both kinds, of one kind, or each row alone."""
+from precepts.errors import InputError
+from precepts.stats.distributions import critical_t, critical_z
+from precepts.stats.registry import Interval, Params, as_metric, estimator
+from precepts.stats.rows import Row, read_columns
+from precepts.types import Metric
 
 
-class CrossedCovariance(NamedTuple):
-    """Covariance matrices, each of shape (k, k), of k sums over rows, under each idea of what was sampled."""
+def clustered_wilson_interval(counts: Sequence[tuple[int, int]], *, level: float = 0.95) -> Interval:
+    """Wilson's interval of a rate with the effective number of rows in place of their number.
 
-    row: FloatArray
-    """Every row on its own."""
-    a: FloatArray
-    """Whole clusters of the first kind."""
-    b: FloatArray
-    """Whole clusters of the second kind."""
-    pair: FloatArray
-    """Whole pairs of clusters."""
-    num_a: int
-    num_b: int
-
-    def both(self) -> FloatArray:
-        """Both kinds at once: a + b - pair, the two-way cluster-robust covariance.
-
-        Cameron, Gelbach and Miller 2011, Journal of Business and Economic Statistics 29:238-249.
-        """
-        return self.a + self.b - self.pair
-
-    def variance(self, direction: FloatArray, *, sampled: Sampled = "both") -> tuple[float, float]:
-        """Variance of the sum weighted by `direction`, shape (k,), and its degrees of freedom.
-
-        For both kinds the two-way variance, or the larger one-way variance where that is above it (it can come out below,
-        or negative, by chance). Degrees of freedom by Satterthwaite from those of the kinds.
-        """
-        of_a, of_b = float(direction @ self.a @ direction), float(direction @ self.b @ direction)
-        if sampled == "rows":
-            return float(direction @ self.row @ direction), math.inf
-        kinds = [(of_a, self.num_a)] * (sampled != "b") + [(of_b, self.num_b)] * (sampled != "a")
-        parts = [(variance, number - 1) for variance, number in kinds if variance > 0 and number > 1]
-        total = max((variance for variance, _ in kinds), default=0.0)
-        if sampled == "both":
-            total = max(total, float(direction @ self.both() @ direction))
-        spread = sum(variance**2 / df for variance, df in parts)
-        return total, sum(variance for variance, _ in parts) ** 2 / spread if spread else math.inf
-
-    def matrix(self, sampled: Sampled) -> FloatArray:
-        """The covariance matrix under one idea of what was sampled; the two-way one may have negative eigenvalues."""
-        return {"rows": self.row, "a": self.a, "b": self.b}.get(sampled, self.both())
-
-
-def crossed_covariance(influence: FloatArray, squares: FloatArray, a: IntArray, b: IntArray) -> CrossedCovariance:
-    """Covariances of the column sums of `influence`.
+    The design effect is the variance of the rate as a ratio of cluster totals over that of independent rows; below 1 it counts as 1. Where all rows
+    score alike nothing tells it, and every cluster counts as one row. The effective number is lowered for the few degrees of freedom that the
+    clusters leave, as Korn and Graubard 1998 (Survey Methodology 24:193-201) do for exact intervals; with Wilson's, Dean and Pagano 2015
+    (Statistics in Medicine 34:3298-3309).
 
     Args:
-        influence: Shape (n, k): what each row adds to each sum, centred. A row may stand for several observations, whose
-            influences are then already summed.
-        squares: Shape (n, k): the sum of the squares of those observations' influences.
-        a: Cluster number of the first kind, shape (n,).
-        b: Cluster number of the second kind, shape (n,).
+        counts: Successes and rows of each cluster.
+        level: Coverage aimed at.
+
+    Raises:
+        InputError: If there is no row, or a cluster has more successes than rows.
     """
-    num_a, num_b = int(a.max(initial=-1)) + 1, int(b.max(initial=-1)) + 1
-    pair = np.unique(a * max(num_b, 1) + b, return_inverse=True)[1] if a.size else a
-
-    def within(codes: IntArray, number: int) -> FloatArray:
-        sums = np.stack([np.bincount(codes, column, minlength=number) for column in influence.T], axis=1)
-        scale = number / (number - 1) if number > 1 else 1.0
-        return scale * (sums.T @ sums)
-
-    return CrossedCovariance(
-        row=np.diag(squares.sum(axis=0)),
-        a=within(a, num_a),
-        b=within(b, num_b),
-        pair=within(pair, int(pair.max(initial=-1)) + 1),
-        num_a=num_a,
-        num_b=num_b,
-    )
-
-
-def nearest_correlation(covariance: FloatArray) -> FloatArray:
-    """The correlation matrix of a symmetric (k, k) matrix whose negative eigenvalues, if any, are set to zero."""
-    values, vectors = np.linalg.eigh((covariance + covariance.T) / 2)
-    fixed = (vectors * np.maximum(values, 0.0)) @ vectors.T
-    scale = np.sqrt(np.maximum(np.diag(fixed), 1e-300))
-    correlation = np.asarray(fixed / np.outer(scale, scale), dtype=np.float64)
-    np.fill_diagonal(correlation, 1.0)
-    return correlation
+    n, clusters = sum(size for _, size in counts), len(counts)
+    if n == 0 or any(not 0 <= hits <= size for hits, size in counts):
+        raise InputError("A clustered rate needs rows, and in each cluster at most as many successes as rows.")
+    rate = sum(hits for hits, _ in counts) / n
+    if 0 < rate < 1 and clusters > 1:
+        variance = clusters / (clusters - 1) * math.fsum((hits - rate * size) ** 2 for hits, size in counts) / n**2
+        plain = rate * (1 - rate) / n
+        effective = min(n, n * plain / variance) if variance > 0 else n
+        effective *= (critical_t(level, df=n - 1) / critical_t(level, df=clusters - 1)) ** 2
+    else:
+        effective = clusters
+    effective = max(1.0, min(float(n), effective))
+    z = critical_z(level)
+    centre = (rate + z * z / (2 * effective)) / (1 + z * z / effective)
+    half = z / (1 + z * z / effective) * math.sqrt(rate * (1 - rate) / effective + z * z / (4 * effective**2))
+    return (0.0 if rate == 0 else max(0.0, centre - half)), (1.0 if rate == 1 else min(1.0, centre + half))
 
 
-def max_t_critical(correlation: FloatArray, *, level: float = 0.95, seed: int = 0, draws: int = 20_000) -> float:
-    """The c for which k intervals, value ± c standard errors, all hold at once with chance `level`.
-
-    The quantile of the largest absolute value of k joint normals: the single-step max-T method, Hothorn, Bretz and
-    Westfall 2008, Biometrical Journal 50:346-363, by simulation. Monte Carlo error is about 0.02.
-
-    Args:
-        correlation: Shape (k, k), of the k estimates.
-        level: Chance that all intervals hold.
-        seed: Of the draws.
-        draws: How many.
-    """
-    values, vectors = np.linalg.eigh(correlation)
-    root = vectors * np.sqrt(np.maximum(values, 0.0))
-    normal = np.random.default_rng(seed).standard_normal((draws, correlation.shape[0]))
-    return float(np.quantile(np.abs(normal @ root.T).max(axis=1), level))
+@estimator("clustered_wilson", version=1)
+def clustered_wilson(rows: Sequence[Row], *, params: Params, seed: int, level: float) -> Metric:
+    """Share of rows whose `score` is 1, with `clustered_wilson_interval` over `cluster`; n counts rows."""
+    read = read_columns(rows, "score", binary=["score"])
+    if not read.n:
+        return as_metric("clustered_wilson@1", None, None, level=level, n=0, num_unscored=read.num_unscored)
+    counts: dict[str, tuple[int, int]] = {}
+    for row, score in zip(read.rows, read.column(0).tolist(), strict=True):
+        if row.get("cluster") is None:
+            raise InputError("clustered_wilson@1 needs a `cluster` on every scored row; one has none.")
+        name = f"{type(row['cluster']).__name__}:{row['cluster']}"
+        hits, size = counts.get(name, (0, 0))
+        counts[name] = (hits + int(score), size + 1)
+    interval = clustered_wilson_interval(sorted(counts.values()), level=level)
+    value = float(read.column(0).mean())
+    return as_metric("clustered_wilson@1", value, interval, level=level, n=read.n, num_unscored=read.num_unscored)

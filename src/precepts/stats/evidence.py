@@ -4,7 +4,7 @@ Options of an Evidence row (`params`) that say how rows are read, all optional:
 
 | option | meaning |
 |---|---|
-| `score`, `score_b`, `score_c`, `label`, `cluster`, `arm` | the key in the file; `scores.refused` enters an object |
+| `score`, `score_b`, `score_c`, `label`, `cluster`, `arm`, `group`, `fold` | the key in the file; `scores.refused` enters an object |
 | `join` | key, or list of keys, on which two or three inputs are paired: arm, baseline, ceiling |
 | `positive` | value, or list of values, of the label that count as 1 |
 
@@ -189,7 +189,7 @@ def _joined(inputs: Sequence[Input], tables: Sequence[Sequence[Row]], options: P
     if not 2 <= len(inputs) <= len(_ARMS):
         raise InputError(f"The option join pairs two or three inputs: arm, baseline, ceiling; got {len(inputs)}.")
     keys = _keys(options)
-    shared = {key: keys[key] for key in ("label", "cluster")}
+    shared = {key: keys[key] for key in ("label", "cluster", "group", "fold")}
     arms = _ARMS[: len(inputs)]
     rows: dict[str, dict[str, object]] = {}
     for arm, one, records in zip(arms, inputs, tables, strict=True):

@@ -12,6 +12,8 @@ A row is a mapping. Which keys an estimator reads is in its docstring:
 | `cluster_b` | the second such unit, where rows are crossed: the item beside the rater |
 | `arm` | `a` or `b`, where the two arms have different rows; for estimators over groups the group's name |
 | `count` | how many equal rows this one stands for, 1 if absent; only estimators that say so read it |
+| `group` | what is chosen or counted within a cluster: an attack technique, an answer's text |
+| `fold` | which of several samples of one cluster and group this is |
 
 A row is *unscored* if a key that the estimator reads is None, NaN or absent in it. It is counted and moves nothing.
 """
@@ -30,7 +32,7 @@ from precepts.stats.distributions import FloatArray
 Row = Mapping[str, object]
 """One observation; the module docstring lists its keys."""
 
-ROW_KEYS = ("score", "score_b", "score_c", "label", "cluster", "cluster_b", "arm", "count")
+ROW_KEYS = ("score", "score_b", "score_c", "label", "cluster", "cluster_b", "arm", "group", "fold", "count")
 """The keys an estimator may read from a row."""
 
 

@@ -13,7 +13,7 @@ from typing import Literal, NamedTuple, cast
 import numpy as np
 
 from precepts.errors import InputError
-from precepts.stats.clustered import CrossedCovariance, IntArray, Sampled, crossed_covariance
+from precepts.stats.crossed import CrossedCovariance, IntArray, Sampled, crossed_covariance
 from precepts.stats.detection import detection
 from precepts.stats.distributions import NORMAL, FloatArray, critical_t, critical_z
 from precepts.stats.rates import wilson_interval
