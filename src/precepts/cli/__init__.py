@@ -10,7 +10,7 @@ import sys
 
 import typer
 
-from precepts.cli import align, chat, models, policy
+from precepts.cli import align, chat, judge, models, policy
 from precepts.errors import PreceptsError
 
 app = typer.Typer(
@@ -19,6 +19,7 @@ app = typer.Typer(
 )  # fmt: skip
 app.add_typer(align.app, name="align")
 app.add_typer(policy.app, name="policy")
+app.add_typer(judge.app, name="judge")
 app.add_typer(models.app, name="models")
 app.command("chat")(chat.chat)
 

@@ -6,63 +6,21 @@ k times, and the completion's score is the least of the k, for one run may overl
 
 from __future__ import annotations
 
-import json
 import math
-import re
 from collections.abc import Iterator, Sequence
-from typing import Literal, NamedTuple
+from typing import Literal
 
 from precepts.errors import InputError
 from precepts.judges.judge import Item, View, unscored
 from precepts.judges.prompting import judge_prompt
+from precepts.judges.verdicts import Ruling, read_verdict
 from precepts.models.generation import Generated, Model, Sampling, ScoringModel
 from precepts.policy import Policy
 from precepts.types import Judgment
 
 JudgedView = Literal["answer", "full"]
 
-_LINE = re.compile(
-    r"verdict:\s*(keeps|breaks)\b(?:[\s,;()]*(?:score\s*[:=]?\s*)?([01](?:\.\d+)?|\.\d+))?\s*\)?\.?", re.IGNORECASE
-)
 _KEPT_TEXT = 2000
-
-
-class Ruling(NamedTuple):
-    """The verdict that a judge's text ends with, or what is wrong with it."""
-
-    score: float | None
-    error: str | None = None
-
-
-def read_verdict(text: str) -> Ruling:
-    """The verdict on the last line: JSON `{"verdict": …, "score": …}` or `VERDICT: keeps 0.9`.
-
-    Nothing above the last line is read, so that what a judge quotes never counts. Without a score keeps is 1 and breaks
-    0; a score on the other side of one half contradicts its verdict and is an error.
-    """
-    lines = [line.strip().strip("*`").strip() for line in text.strip().splitlines()]
-    last = next((line for line in reversed(lines) if line), "")
-    if last.startswith("{"):
-        try:
-            row = json.loads(last, object_pairs_hook=_once, parse_constant=_no_number)
-        except (ValueError, RecursionError):
-            return Ruling(None, "the last line is no JSON verdict")
-        word, given = row.get("verdict"), row.get("score")
-        if given is not None and (isinstance(given, bool) or not isinstance(given, int | float)):
-            return Ruling(None, "the score is no number")
-    elif match := _LINE.fullmatch(last):
-        word, given = match[1].lower(), float(match[2]) if match[2] else None
-    else:
-        return Ruling(None, "the last line is no verdict")
-    if word not in ("keeps", "breaks"):
-        return Ruling(None, "the verdict is neither keeps nor breaks")
-    if given is None:
-        return Ruling(1.0 if word == "keeps" else 0.0)
-    if not 0 <= given <= 1:
-        return Ruling(None, "the score is outside 0 to 1")
-    if (word == "keeps" and given < 0.5) or (word == "breaks" and given > 0.5):
-        return Ruling(None, f"the verdict {word} and the score {given} contradict each other")
-    return Ruling(float(given))
 
 
 class LlmJudge:
@@ -246,15 +204,3 @@ def _home(item: Item, policy: Policy) -> str | None:
         return policy.category_of(item.clause.id).id
     except InputError:
         return None
-
-
-def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    """A JSON object whose keys stand once."""
-    row = dict(pairs)
-    if len(row) != len(pairs):
-        raise ValueError("a key stands twice")
-    return row
-
-
-def _no_number(word: str) -> float:
-    raise ValueError(f"{word} is no number")

@@ -15,13 +15,24 @@ Glossary:
 - **evidence**: a Metric with the files it came from; `verify` recomputes it.
 
 Estimators: `wilson@1` `newcombe@1` `paired_difference@1` `percentile@1` `bca@1` `cluster_bootstrap@1` `auc@1`
-`paired_auc@1` `balanced_accuracy@1` `paired_balanced_accuracy@1` `dprime@1` `criterion@1` `pgr@1`.
+`paired_auc@1` `balanced_accuracy@1` `paired_balanced_accuracy@1` `dprime@1` `criterion@1` `pgr@1` `cohens_kappa@1`
+`krippendorff@1` `brier@1` `rogan_gladen@1` `ppi@1`.
 """
 
+from precepts.stats.agreement import cohens_kappa, krippendorffs_alpha
 from precepts.stats.bootstrap import Resampled, bca_interval, bootstrap, percentile_interval
+from precepts.stats.correction import (
+    Corrected,
+    Counts,
+    prediction_powered,
+    rated_and_labelled,
+    rogan_gladen,
+    split_labelled,
+)
 from precepts.stats.detection import Detection, detection, implied_cost_ratio, optimal_criterion
 from precepts.stats.distributions import FloatArray
 from precepts.stats.evidence import lookup, matches, recompute, select_rows, verify
+from precepts.stats.forecast import brier
 from precepts.stats.multiplicity import benjamini_hochberg, holm
 from precepts.stats.pgr import performance_gap_recovered
 from precepts.stats.power import (
@@ -55,6 +66,8 @@ from precepts.stats.threshold import maximin_threshold
 
 __all__ = [
     "Auc",
+    "Corrected",
+    "Counts",
     "Detection",
     "Estimator",
     "FloatArray",
@@ -71,13 +84,16 @@ __all__ = [
     "bca_interval",
     "benjamini_hochberg",
     "bootstrap",
+    "brier",
     "cohens_h",
+    "cohens_kappa",
     "detection",
     "estimate",
     "estimator",
     "estimators",
     "holm",
     "implied_cost_ratio",
+    "krippendorffs_alpha",
     "lookup",
     "matches",
     "maximin_threshold",
@@ -93,8 +109,12 @@ __all__ = [
     "rate_detectable",
     "rate_power",
     "rate_sample_size",
+    "prediction_powered",
+    "rated_and_labelled",
     "recompute",
+    "rogan_gladen",
     "select_rows",
+    "split_labelled",
     "t_interval",
     "verify",
     "wilson_interval",
