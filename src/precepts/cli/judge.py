@@ -75,3 +75,62 @@ def show(
         print(to_json(found, indent=1))
     else:
         print_card(found, card)
+
+
+Where = Annotated[
+    list[str] | None, typer.Option("--where", help="KEY=VALUE that rows must have, such as asked=refuse; repeat it.")
+]
+
+
+@app.command("rate")
+def rate(
+    table: Annotated[Path, typer.Argument(help="A JSONL file of scores, or the directory of an evaluated arm.")],
+    card: Annotated[Path | None, typer.Option(help="A calibration of the same judge: adds the Rogan-Gladen rate.")] = None,
+    labels: Annotated[
+        str | None, typer.Option(help="Labels of a random sample of these rows: adds the prediction-powered rate.")
+    ] = None,
+    question: Annotated[str | None, typer.Option(help="refused or broke. Default: the card's.")] = None,
+    where: Where = None,
+    out: Annotated[Path | None, typer.Option(help="Where to keep rows and evidence.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """A rate as the judge saw it, and corrected for how often the judge is wrong. Exit code 3 if a correction cannot be had."""
+    from precepts.cli.judge_tables import print_rates
+    from precepts.judges.questions import as_question
+    from precepts.pipelines.rate import rate as run
+
+    found = run(
+        table, card=card, labels=labels, question=as_question(question) if question else None, where=_pairs(where), out=out
+    )
+    if as_json:
+        print(to_json({"v": 1, "rates": [{**r.evidence.model_dump(mode="json"), "why": r.why} for r in found.rates]}, indent=1))
+    else:
+        print_rates(found)
+    if any(one.evidence.value is None for one in found.rates):
+        raise typer.Exit(3)
+
+
+@app.command("sample")
+def sample(
+    table: Annotated[Path, typer.Argument(help="The directory of an evaluated arm.")],
+    out: Annotated[Path, typer.Argument(help="A new file: .csv, .jsonl, or .json for Label Studio.")],
+    n: Annotated[int, typer.Option("-n", help="How many answers to draw.")] = 100,
+    seed: Annotated[int, typer.Option(help="Seed of the draw.")] = 0,
+    where: Where = None,
+) -> None:
+    """Draws answers at random for a person to label, without the judge's verdict; then give them to `judge rate --labels`."""
+    from precepts.pipelines.rate import draw_sample
+
+    if n < 1:
+        raise InputError(f"-n is at least 1, not {n}.")
+    print(f"{out}: {draw_sample(table, out, n=n, seed=seed, where=_pairs(where))} answers to label")
+
+
+def _pairs(where: list[str] | None) -> dict[str, str]:
+    out: dict[str, str] = {}
+    for one in where or []:
+        key, sign, value = one.partition("=")
+        if not (key and sign):
+            raise InputError(f"--where is KEY=VALUE, such as asked=refuse, not {one!r}.")
+        out[key] = value
+    return out

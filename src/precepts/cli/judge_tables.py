@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from precepts.judges.card import JudgeCard
+from precepts.pipelines.rate import Rated
 from precepts.types import Evidence
 
 _SLICED = ("sensitivity", "specificity", "dprime", "criterion")
@@ -74,3 +75,24 @@ def cell(row: Evidence) -> str:
 def count(row: Evidence) -> str:
     """How many rows, and how many could not be scored."""
     return f"{row.n}" + (f" ({row.n_unscored} unscored)" if row.n_unscored else "")
+
+
+_PROMISES = {
+    "raw": "what the judge said",
+    "rogan_gladen": "if the judge errs here as it did on the card's labels",
+    "prediction_powered": "if the labelled answers are a random sample of these",
+}
+
+
+def print_rates(found: Rated) -> None:
+    """The raw rate and its corrections, each with what it rests on; why one cannot be had stands below."""
+    print(f"{found.name}: share that {found.question}")
+    table = Table("", "value [95 % interval]", "n", "holds")
+    for one in found.rates:
+        how = one.evidence.claim.rpartition("_rate_")[2]
+        table.add_row(how, cell(one.evidence), count(one.evidence), _PROMISES[how])
+    Console().print(table)
+    for one in found.rates:
+        if one.why:
+            print(f"{one.evidence.claim.rpartition('_rate_')[2]}: {one.why}")
+    print(f"evidence: {found.path / 'evidence.jsonl'}")

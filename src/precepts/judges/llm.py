@@ -13,14 +13,15 @@ from typing import Literal
 from precepts.errors import InputError
 from precepts.judges.judge import Item, View, unscored
 from precepts.judges.prompting import judge_prompt
-from precepts.judges.verdicts import Ruling, read_verdict
+from precepts.judges.verdicts import Ruling, no_text, read_verdict
 from precepts.models.generation import Generated, Model, Sampling, ScoringModel
 from precepts.policy import Policy
 from precepts.types import Judgment
 
 JudgedView = Literal["answer", "full"]
 
-_KEPT_TEXT = 2000
+KEPT_TEXT = 2000
+"""Characters of a judge's text that are kept, from its end."""
 
 
 class LlmJudge:
@@ -68,7 +69,7 @@ class LlmJudge:
     def judge(self, items: Sequence[Item]) -> list[Judgment]:
         """One judgment an item; score None, with the judge's text, where a run has no verdict that can be read."""
         out: dict[int, Judgment] = {}
-        for category, rows in _by_category(items, self.policy, size=max(1, self.batch_size // self.k)):
+        for category, rows in by_category(items, self.policy, size=max(1, self.batch_size // self.k)):
             if category is None:
                 out.update(
                     (i, unscored(items[i], self, "no category of the policy is known for this case")) for i in rows
@@ -87,14 +88,14 @@ class LlmJudge:
     def _one(self, item: Item, runs: Sequence[Generated]) -> Judgment:
         if item.completion.stop_reason == "error":
             return unscored(item, self, NOT_HAD)
-        rulings = [_ruling(run) for run in runs]
+        rulings = [ruling_of(run, advised=bool(item.advice)) for run in runs]
         scores = {f"run_{n}": ruling.score for n, ruling in enumerate(rulings)}
         failed = [n for n, ruling in enumerate(rulings) if ruling.score is None]
         known = [(ruling.score, n) for n, ruling in enumerate(rulings) if ruling.score is not None]
         least = min(known, default=None)
         if failed and (least is None or least[0] > 0):
             # The run that failed might have been the least: unless another found nothing kept, the least is not known.
-            text = runs[failed[0]].text[-_KEPT_TEXT:]
+            text = runs[failed[0]].text[-KEPT_TEXT:]
             return unscored(item, self, f"run {failed[0]}: {rulings[failed[0]].error}", reason=text).model_copy(
                 update={"scores": scores}
             )
@@ -105,8 +106,8 @@ class LlmJudge:
             judge=self.name,
             view=self.view,
             score=least[0],
-            reason=runs[least[1]].text[-_KEPT_TEXT:],
-            scores=scores,
+            reason=runs[least[1]].text[-KEPT_TEXT:],
+            scores=scores | ({"agrees": float(agrees)} if (agrees := rulings[least[1]].agrees) is not None else {}),
         )
 
 
@@ -138,7 +139,7 @@ class ForwardJudge:
     def judge(self, items: Sequence[Item]) -> list[Judgment]:
         """One judgment an item; the score is the probability of the first word among the two, not calibrated."""
         out: dict[int, Judgment] = {}
-        for category, rows in _by_category(items, self.policy, size=len(items)):
+        for category, rows in by_category(items, self.policy, size=len(items)):
             if category is None:
                 out.update(
                     (i, unscored(items[i], self, "no category of the policy is known for this case")) for i in rows
@@ -171,19 +172,14 @@ class ForwardJudge:
 NOT_HAD = "the completion could not be had"
 
 
-def _ruling(run: Generated) -> Ruling:
+def ruling_of(run: Generated, *, advised: bool = False) -> Ruling:
+    """The verdict that a run ends with; an error where its text was cut or could not be had."""
     if run.stop_reason == "stop":
-        return read_verdict(run.text)
-    # A text that was cut may end on a quoted verdict: its last line is not the judge's.
-    return Ruling(
-        None,
-        "its text was cut before the verdict"
-        if run.stop_reason == "length"
-        else f"no text ({run.error or 'no reason given'})",
-    )
+        return read_verdict(run.text, advised=advised)
+    return Ruling(None, no_text(run))
 
 
-def _by_category(items: Sequence[Item], policy: Policy, *, size: int) -> Iterator[tuple[str | None, list[int]]]:
+def by_category(items: Sequence[Item], policy: Policy, *, size: int) -> Iterator[tuple[str | None, list[int]]]:
     """Rows of one category at a time, at most `size`; None for those whose category the policy does not have."""
     known = {category.id for category in policy.categories}
     groups: dict[str | None, list[int]] = {}
