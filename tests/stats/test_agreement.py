@@ -71,7 +71,7 @@ def test_alphas_interval_covers_the_alpha_of_many_units(seed):
         truth = rng.random(n) < 0.4
         return [[float(t if rng.random() < 0.85 else not t) for _ in range(3)] for t in truth]
 
-    target = krippendorffs_alpha(draw(40_000))
+    target = krippendorffs_alpha(draw(20_000))
     covered = 0
     for _ in range(60):
         rows = [{"cluster": i, "score": r} for i, unit in enumerate(draw(80)) for r in unit]

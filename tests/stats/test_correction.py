@@ -25,9 +25,7 @@ def lang_reiczigel(num_yes, n, labelled, z=1.959964):
     rate = (p + sp - 1) / youden
     shift = 2 * z * z * (rate * se * (1 - se) / num_signal - (1 - rate) * sp * (1 - sp) / num_noise)
     variance = (
-        p * (1 - p) / m
-        + rate**2 * se * (1 - se) / (num_signal + 2)
-        + (1 - rate) ** 2 * sp * (1 - sp) / (num_noise + 2)
+        p * (1 - p) / m + rate**2 * se * (1 - se) / (num_signal + 2) + (1 - rate) ** 2 * sp * (1 - sp) / (num_noise + 2)
     )
     half = z * math.sqrt(variance) / youden
     return max(0.0, rate + shift - half), min(1.0, rate + shift + half)
@@ -88,7 +86,9 @@ def test_rogan_gladen_covers_the_true_rate(seed):
         n, covered, had = 200, 0, 0
         for _ in range(150):
             yes = int(rng.binomial(n, rate * se + (1 - rate) * (1 - sp)))
-            labelled = Counts(int(rng.binomial(num_signal, se)), num_signal, int(rng.binomial(num_noise, sp)), num_noise)
+            labelled = Counts(
+                int(rng.binomial(num_signal, se)), num_signal, int(rng.binomial(num_noise, sp)), num_noise
+            )
             interval = rogan_gladen(yes, n, labelled).interval
             had += interval is not None
             covered += interval is not None and interval[0] - 1e-9 <= rate <= interval[1] + 1e-9
@@ -172,6 +172,11 @@ def test_the_estimators_read_rows():
     assert metric.n == 400
     with pytest.raises(InputError, match="Row 1: `arm`"):
         estimate("rogan_gladen@1", [{"score": 1}])
-    rows = [{"score": 1, "label": 1}, {"score": 0, "label": 0}, {"score": 1, "label": None}, {"score": None, "label": 1}]
+    rows = [
+        {"score": 1, "label": 1},
+        {"score": 0, "label": 0},
+        {"score": 1, "label": None},
+        {"score": None, "label": 1},
+    ]
     metric = estimate("ppi@1", rows)
     assert (metric.value, metric.n, metric.n_unscored) == (pytest.approx(2 / 3), 3, 1)

@@ -37,9 +37,7 @@ def calibrate(
     injections: Annotated[
         bool, typer.Option("--injections/--no-injections", help="Try to order the judge about, too.")
     ] = True,
-    out: Annotated[
-        Path | None, typer.Option(help="Where to keep it. Default: runs/judges/JUDGE-LABELS.")
-    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Where to keep it. Default: runs/judges/JUDGE-LABELS.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Measures a judge against labels, and saves the judge card that later rates use."""
@@ -85,7 +83,9 @@ Where = Annotated[
 @app.command("rate")
 def rate(
     table: Annotated[Path, typer.Argument(help="A JSONL file of scores, or the directory of an evaluated arm.")],
-    card: Annotated[Path | None, typer.Option(help="A calibration of the same judge: adds the Rogan-Gladen rate.")] = None,
+    card: Annotated[
+        Path | None, typer.Option(help="A calibration of the same judge: adds the Rogan-Gladen rate.")
+    ] = None,
     labels: Annotated[
         str | None, typer.Option(help="Labels of a random sample of these rows: adds the prediction-powered rate.")
     ] = None,
@@ -100,10 +100,19 @@ def rate(
     from precepts.pipelines.rate import rate as run
 
     found = run(
-        table, card=card, labels=labels, question=as_question(question) if question else None, where=_pairs(where), out=out
+        table,
+        card=card,
+        labels=labels,
+        question=as_question(question) if question else None,
+        where=_pairs(where),
+        out=out,
     )
     if as_json:
-        print(to_json({"v": 1, "rates": [{**r.evidence.model_dump(mode="json"), "why": r.why} for r in found.rates]}, indent=1))
+        print(
+            to_json(
+                {"v": 1, "rates": [{**r.evidence.model_dump(mode="json"), "why": r.why} for r in found.rates]}, indent=1
+            )
+        )
     else:
         print_rates(found)
     if any(one.evidence.value is None for one in found.rates):

@@ -223,7 +223,10 @@ _ENTRIES = (
                 sha256=digest,
             )
             for key, digest in (
-                ("age-restricted-goods-and-services", "7e17029fed64eea2cda56999d502f3e78d1d11bab33d10a7d3ae5c6037af6f93"),
+                (
+                    "age-restricted-goods-and-services",
+                    "7e17029fed64eea2cda56999d502f3e78d1d11bab33d10a7d3ae5c6037af6f93",
+                ),
                 ("dangerous-content", "3bb285e24ed565c5640716054eeb22d070a35ac3ab89f37d634eb604e82fb1c4"),
                 ("graphic-violent-content", "79c46cfc19f57bd0a1345a2a6d7be6853aebd16a446ec603262dcec774dbfd8f"),
                 ("harmful-body-ideals", "f0a375db63558bb6dba0b7dff62719777070bf68fc22ade7ff1aac09559989dc"),
@@ -242,7 +245,11 @@ _ENTRIES = (
             DataFile(key=key, url=_raw("paul-rottger/hatecheck-data", _HATECHECK, name), sha256=digest)
             for key, name, digest in (
                 ("cases", "test_suite_cases.csv", "ecf0dc1e93fccc90b6f880e632b19e635c0f0a68b3157915a9e20b6938f121cf"),
-                ("annotations", "all_annotations.csv", "080b5a57327829a4ea27219a22acc7b6eee8f3af1074424e49e116225d53264f"),
+                (
+                    "annotations",
+                    "all_annotations.csv",
+                    "080b5a57327829a4ea27219a22acc7b6eee8f3af1074424e49e116225d53264f",
+                ),
             )
         ),
         texts=parse.hatecheck,

@@ -74,7 +74,9 @@ def load_card(path: Path) -> tuple[JudgeCard, list[dict[str, Any]]]:
     try:
         card = JudgeCard.model_validate(json.loads(file.read_text("utf-8")))
     except (ValueError, ValidationError) as error:
-        raise InputError.at(file, None, f"this is no judge card ({str(error).splitlines()[0]}); calibrate again") from None
+        raise InputError.at(
+            file, None, f"this is no judge card ({str(error).splitlines()[0]}); calibrate again"
+        ) from None
     rows = folder / ROWS
     if not rows.exists():
         raise MissingError(f"{rows} is missing: a card corrects rates with its labelled rows. Calibrate again.")

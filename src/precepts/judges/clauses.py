@@ -14,6 +14,7 @@ from precepts.judges.llm import NOT_HAD, JudgedView
 from precepts.judges.members import Asking, Least, least
 from precepts.judges.prompting import prompt_of
 from precepts.judges.verdicts import Ruling, read_verdict
+from precepts.models.generation import Conversation
 from precepts.policy import Clause, Policy
 from precepts.types import Judgment
 
@@ -68,7 +69,7 @@ class ClauseJudge:
         except InputError:
             return []
 
-    def _prompt(self, item: Item, clause: Clause):  # noqa: ANN202
+    def _prompt(self, item: Item, clause: Clause) -> Conversation:
         return prompt_of(
             item, view=self._view, values={"BRIEF": clause_brief(self.policy, clause)}, ask="verdict_clause",
             instructions="clause_instructions",

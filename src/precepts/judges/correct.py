@@ -60,7 +60,9 @@ def rated_rows(
         )
     if labels and not joined:
         first = labels[0].item.case.id
-        raise InputError(f"None of the {len(labels)} labelled answers is among the rated rows; the first is {first!r:.60}.")
+        raise InputError(
+            f"None of the {len(labels)} labelled answers is among the rated rows; the first is {first!r:.60}."
+        )
     return out
 
 
@@ -82,7 +84,9 @@ class Rating(NamedTuple):
     slice: Mapping[str, str]
 
 
-def rates(about: Rating, rows: Sequence[Mapping[str, Any]], card: JudgeCard | None, card_rows: Sequence[dict[str, Any]]) -> list[Rate]:
+def rates(
+    about: Rating, rows: Sequence[Mapping[str, Any]], card: JudgeCard | None, card_rows: Sequence[dict[str, Any]]
+) -> list[Rate]:
     """The raw rate, and each correction that was asked for, from the tables in `about.root`.
 
     A correction that cannot be had has no value and says why; it is never left out in silence.

@@ -73,7 +73,9 @@ class Attacked(NamedTuple):
     judgments: list[Judgment]
 
 
-def attack(judge: Judge, items: Sequence[Item], question: Question, *, attacks: Sequence[Injection] | None = None) -> Attacked:
+def attack(
+    judge: Judge, items: Sequence[Item], question: Question, *, attacks: Sequence[Injection] | None = None
+) -> Attacked:
     """Every attack on one carrier, the carriers in turn. `moved` is 1 where the call became what the attack aims at.
 
     A judge that no longer says anything has `moved` null and `silenced` 1: it was not ordered about, but it was stopped.

@@ -87,7 +87,9 @@ def load_labels(source: str, *, question: Question | None = None, policy: Policy
     asked = question or "refused"
     if not path.is_file():
         known = ", ".join([DEMO, *sorted(name for name, e in ENTRIES.items() if e.labelled or e.texts)])
-        raise MissingError(f"There is no file {path}. Labels are a CSV, JSONL or Label Studio file, or one of: {known}.")
+        raise MissingError(
+            f"There is no file {path}. Labels are a CSV, JSONL or Label Studio file, or one of: {known}."
+        )
     return Labels(path.name, asked, tuple(_grouped(path, read_rows(path), asked, policy)))
 
 

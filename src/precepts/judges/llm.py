@@ -12,6 +12,7 @@ from typing import Literal
 
 from precepts.errors import InputError
 from precepts.judges.judge import Item, View, unscored
+from precepts.judges.members import KEPT_TEXT
 from precepts.judges.prompting import judge_prompt
 from precepts.judges.verdicts import Ruling, no_text, read_verdict
 from precepts.models.generation import Generated, Model, Sampling, ScoringModel
@@ -19,9 +20,6 @@ from precepts.policy import Policy
 from precepts.types import Judgment
 
 JudgedView = Literal["answer", "full"]
-
-KEPT_TEXT = 2000
-"""Characters of a judge's text that are kept, from its end."""
 
 
 class LlmJudge:

@@ -122,7 +122,9 @@ def filled(draft: Evidence, *, root: Path) -> Evidence:
     )
 
 
-def evidence_of(source: Source, rows: Sequence[Mapping[str, Any]], ratings: Sequence[Mapping[str, Any]]) -> list[Evidence]:
+def evidence_of(
+    source: Source, rows: Sequence[Mapping[str, Any]], ratings: Sequence[Mapping[str, Any]]
+) -> list[Evidence]:
     """Every claim overall; those of calls also by clause, category, group and split; agreement; reliability by bin."""
     graded = any(row["probability"] is not None for row in rows)
     out: list[Evidence] = []

@@ -56,7 +56,9 @@ class Panel:
         if verdict is not None:
             scores["refused"] = float(verdict == "refuse")
         score = combine([one.score for one in said], self.method)
-        reason = " | ".join(f"{m.name}: {one.reason or one.error or ''}" for m, one in zip(self.members, said, strict=True))
+        reason = " | ".join(
+            f"{m.name}: {one.reason or one.error or ''}" for m, one in zip(self.members, said, strict=True)
+        )
         if score is None:
             missing = [m.name for m, one in zip(self.members, said, strict=True) if one.score is None]
             error = f"no score from {', '.join(missing)}" if missing else "the members are split"

@@ -55,7 +55,9 @@ class PeopleJudge:
                 known = 1.0
             error = None
             if known is None:
-                error = "no clause says what was asked" if asked is None else "people were asked only whether it refused"
+                error = (
+                    "no clause says what was asked" if asked is None else "people were asked only whether it refused"
+                )
             return Judgment(
                 case_id=item.case.id, completion=completion.key, judge=self.name, view=self.view, score=known,
                 verdict="refuse" if found.label else "comply", reason=raters, scores=scores, error=error,

@@ -49,7 +49,9 @@ def judge_prompt(
     """
     values = {"BRIEF": brief(policy, category_id), "CLAUSE": _clause(item)}
     advised = bool(item.advice) and ask == "verdict"
-    return prompt_of(item, view=view, values=values, ask="verdict_advised" if advised else ask, instructions="instructions")
+    return prompt_of(
+        item, view=view, values=values, ask="verdict_advised" if advised else ask, instructions="instructions"
+    )
 
 
 def prompt_of(

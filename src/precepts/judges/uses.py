@@ -49,7 +49,9 @@ class Reward:
     ) -> list[float | None]:
         """One reward a completion, in [0, 1]; the judge works in a thread, so that other rewards go on meanwhile."""
         items = [
-            self.item(prompt, completion, {key: column[row] for key, column in columns.items() if _per_row(column, prompts)})
+            self.item(
+                prompt, completion, {key: column[row] for key, column in columns.items() if _per_row(column, prompts)}
+            )
             for row, (prompt, completion) in enumerate(zip(prompts, completions, strict=True))
         ]
         judgments = await asyncio.to_thread(self.judge.judge, items)
@@ -60,7 +62,9 @@ class Reward:
         messages = _messages(prompt)
         text = completion if isinstance(completion, str) else "\n".join(turn["content"] for turn in completion)
         answer = parse(text).answer
-        case = Case(id=content_key([m.model_dump() for m in messages]), messages=messages, category=columns.get("category"))
+        case = Case(
+            id=content_key([m.model_dump() for m in messages]), messages=messages, category=columns.get("category")
+        )
         made = Completion(key=content_key(case.id, text), case_id=case.id, model="policy", text=answer, answer=answer)
         given = columns.get("clause") or columns.get("clauses") or ()
         ids = [given] if isinstance(given, str) else list(given)

@@ -98,7 +98,11 @@ def read_met(text: str) -> Ruling:
     """1 or 0 for `"met": true` or `false` in the JSON object on the last line."""
     row = read_object(text)
     given = row.get("met") if row else None
-    return Ruling(float(given)) if isinstance(given, bool) else Ruling(None, "the last line does not say whether it is met")
+    return (
+        Ruling(float(given))
+        if isinstance(given, bool)
+        else Ruling(None, "the last line does not say whether it is met")
+    )
 
 
 def no_text(run: Generated) -> str:

@@ -63,7 +63,7 @@ def calibrate(
     found = load_policy(starter_path() if policy == "starter" else Path(policy)) if policy else None
     asked = load_labels(labels, question=question, policy=found)
     asked = sample_labels(asked, split=split, limit=limit)
-    opened = open_judge(judge, found, k=k)
+    opened = open_judge(judge, found, k=k, question=asked.question)
     run = Run(out or Path("runs/judges") / f"{_plain(judge)}-{_plain(asked.name)}{f'-{split}' if split else ''}")
     with run.locked():
         run.begin(
@@ -160,4 +160,3 @@ def _notes(known: Sequence[dict[str, Any]]) -> tuple[str, ...]:
 
 def _plain(name: str) -> str:
     return "".join(sign if sign.isalnum() else "-" for sign in name).strip("-")[:60]
-

@@ -58,7 +58,9 @@ def rate(
     """
     file = table / SCORES if table.is_dir() else table
     if not file.is_file():
-        raise MissingError(f"There is no table {file}. Give a JSONL file of scores, or the directory of an evaluated arm.")
+        raise MissingError(
+            f"There is no table {file}. Give a JSONL file of scores, or the directory of an evaluated arm."
+        )
     found, card_rows = load_card(card) if card else (None, [])
     asked: Question = question or (found.question if found else "refused")
     about = _about(file)
@@ -104,7 +106,9 @@ def _check(card: JudgeCard | None, asked: Question, about: Mapping[str, Any]) ->
     if card is None:
         return
     if card.question != asked:
-        raise InputError(f"The card says how often the judge is right that an answer {card.question}, not that it {asked}.")
+        raise InputError(
+            f"The card says how often the judge is right that an answer {card.question}, not that it {asked}."
+        )
     judge = about.get("judge")
     if judge and not card.fits(judge):
         raise InputError(

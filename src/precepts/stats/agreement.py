@@ -120,12 +120,25 @@ def _resampled(
     if len(units) < 2:
         return None
     arrays = [np.asarray(unit, dtype=np.float64) for unit in units]
-    within = np.array([_unit(unit, difference) for unit in arrays])
+    # What alpha needs of a unit can be added up, so that a resample is one sum over its units.
+    categories = np.unique(np.concatenate(arrays))
+    parts = np.array(
+        [
+            [
+                _unit(unit, difference),
+                unit.size,
+                unit.sum(),
+                np.sum(unit**2),
+                *np.sum(unit[:, None] == categories, axis=0),
+            ]
+            for unit in arrays
+        ]
+    )
     rng = np.random.default_rng(seed)
     replicates = np.empty(resamples)
     for replicate in range(resamples):
-        drawn = rng.integers(0, len(arrays), size=len(arrays))
-        values = np.concatenate([arrays[i] for i in drawn])
-        replicates[replicate] = _alpha(float(within[drawn].sum()), values, difference)
+        within, n, total, squares, *counts = parts[rng.integers(0, len(parts), size=len(parts))].sum(axis=0)
+        pairs = 2 * (n * squares - total**2) if difference == "interval" else n * n - np.sum(np.square(counts))
+        replicates[replicate] = 1 - (within / n) / (pairs / (n * (n - 1))) if pairs > 0 else math.nan
     interval = percentile_interval(replicates, level=level)
     return None if interval is None else (interval[0], min(1.0, interval[1]))

@@ -133,7 +133,9 @@ def _clipped(value: float) -> float:
     return min(1.0, max(0.0, value))
 
 
-def prediction_powered(calls: FloatArray, labels: FloatArray, unlabelled: FloatArray, *, level: float = 0.95) -> Corrected:
+def prediction_powered(
+    calls: FloatArray, labels: FloatArray, unlabelled: FloatArray, *, level: float = 0.95
+) -> Corrected:
     """The rate of label 1 among all rows, of which a random sample is labelled and all are judged.
 
     Shapes: calls (n,) and labels (n,) of the labelled rows, unlabelled (m,) the calls on the rest. Angelopoulos et al. 2023
