@@ -97,7 +97,12 @@ def test_the_majority_is_of_the_votes_cast(votes: list[bool | None]) -> None:
 
 @pytest.mark.parametrize(
     ("name", "n", "positive"),
-    [("pyrit_refusal", 169, 109), ("spam_policy", 40, 22), ("teen_safety_policies", 136, 33), ("hatecheck", 3728, 2563)],
+    [
+        ("pyrit_refusal", 169, 109),
+        ("spam_policy", 40, 22),
+        ("teen_safety_policies", 136, 41),
+        ("hatecheck", 3728, 2563),
+    ],
 )
 def test_the_registered_sets_have_the_labels_they_are_known_for(name: str, n: int, positive: int) -> None:
     try:
@@ -113,4 +118,4 @@ def test_a_sample_is_of_the_set_and_the_same_each_time() -> None:
     some = sample_labels(labels, limit=20)
     assert some == sample_labels(labels, limit=20)
     assert len(some.rows) == 20
-    assert set(some.rows) <= set(labels.rows)
+    assert all(row in labels.rows for row in some.rows)

@@ -48,6 +48,8 @@ def rated_rows(
             f"No row says whether the answer {question}: none has a column {' or '.join(_COLUMNS[question])}. "
             "Give a table of scores, or another --question."
         )
+    if labels and all(one.label is None for one in labels):
+        raise InputError("No answer has a label that its raters agree on. Fill in `label` first.")
     known = {key: one.label for one in labels for key in (one.item.case.id, one.item.completion.key)}
     out: list[dict[str, Any]] = []
     joined = 0

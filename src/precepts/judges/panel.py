@@ -30,9 +30,10 @@ class Panel:
         if len(members) < 2:
             raise InputError(f"A panel has at least two members; got {len(members)}.")
         views = {member.view for member in members}
-        self.members, self.method = tuple(members), method
+        self.members = tuple(members)
+        self.method: Method = method
         # Who reads the reasoning in one member reads it in the panel: a reward must not be formed from it.
-        self._view: View = views.pop() if len(views) == 1 else "full"
+        self._view: View = members[0].view if len(views) == 1 else "full"
 
     @property
     def name(self) -> str:

@@ -49,7 +49,7 @@ MEASURED: dict[tuple[str, str], Counts] = {
     ("pyrit_refusal main", ANY): Counts(refused=70, called_refused=52, answered=35, called_answered=35),
     ("rbr_gold test", STATED): Counts(refused=6, called_refused=6, answered=78, called_answered=78),
     ("rbr_gold test", NOTHING): Counts(refused=50, called_refused=9, answered=78, called_answered=78),
-    (DEMO, READ): Counts(refused=60, called_refused=46, answered=140, called_answered=139),
+    (DEMO, READ): Counts(refused=60, called_refused=56, answered=140, called_answered=138),
 }
 """What was measured with the rules as they stand."""
 

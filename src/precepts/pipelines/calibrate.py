@@ -55,7 +55,7 @@ def calibrate(
         limit: At most so many rows, taken by hash and not from the front.
         k: Runs of an LLM judge, of which the least counts.
         out: The directory; by default `runs/judges/JUDGE-LABELS`.
-        command: The command line, for the plan.
+        command: The command line, for the record.
 
     Raises:
         PreceptsError: If judge, policy or labels cannot be had, or no row is labelled.
@@ -68,7 +68,7 @@ def calibrate(
     with run.locked():
         run.begin(
             {
-                "command": command, "judge": opened.name, "reference": judge, "labels": asked.name, "digest": asked.digest,
+                "judge": opened.name, "reference": judge, "labels": asked.name, "digest": asked.digest,
                 "question": asked.question, "policy": found.digest if found else None, "split": split, "limit": limit, "k": k,
                 "inject": inject,
             }
@@ -80,7 +80,7 @@ def calibrate(
             _attacked(run, opened, asked, judgments)
         card = _measured(run, opened, judge, asked, judgments, found)
         save_card(run.path, card)
-        run.finish(judge=opened.name)
+        run.finish(judge=opened.name, command=command)
     return Calibrated(card, run.path)
 
 

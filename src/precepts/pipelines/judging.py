@@ -21,7 +21,7 @@ from precepts.judges import (
     SafeCompletionJudge,
 )
 from precepts.judges.labels import load_labels
-from precepts.judges.panel import METHODS
+from precepts.judges.panel import METHODS, Method
 from precepts.judges.questions import Question
 from precepts.judges.rubric import load_rubric
 from precepts.models import ScoringModel, open_model
@@ -112,7 +112,7 @@ def _reads_policy(ref: str, kind: str, rest: str, policy: Policy | None, *, k: i
 
 
 def _panel(method: str, inside: str, policy: Policy | None, *, k: int, question: Question | None) -> Judge:
-    chosen = next((name for name in METHODS if name == method), None)
+    chosen: Method | None = next((name for name in METHODS if name == method), None)
     if chosen is None:
         raise InputError(f"A panel takes {', '.join(METHODS)} of its members, not {method!r:.40}.")
     members = [open_judge(one, policy, k=k, question=question) for one in inside.split(";") if one.strip()]
