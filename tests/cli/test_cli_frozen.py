@@ -41,6 +41,13 @@ COMMANDS = {
     "policy check": "path --starter --cases --json",
     "policy show": "path --starter --json",
     "policy brief": "path --category --starter",
+    "judge": "",
+    "judge calibrate": (
+        "judge --labels --policy --question --split --limit --k --injections --no-injections --out --json"
+    ),
+    "judge show": "card --json",
+    "judge rate": "table --card --labels --question --where --out --json",
+    "judge sample": "table out -n --seed --where",
     "models": "",
     "models pull": "",
     "models convert": "gguf out",

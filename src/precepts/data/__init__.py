@@ -1,7 +1,7 @@
 """Data: cases of one's own, the starter pack, and a registry of public sets with licence, revision and digest."""
 
-from precepts.data.cases import STARTER, load_cases, load_labelled, parse_cases
-from precepts.data.entry import DataFile, Entry, LabelledAnswer
+from precepts.data.cases import STARTER, load_cases, load_labelled, load_texts, parse_cases
+from precepts.data.entry import DataFile, Entry, LabelledAnswer, LabelledText
 from precepts.data.files import cache, copies, find, read_texts
 from precepts.data.overlap import ngrams, overlaps
 from precepts.data.registry import ENTRIES, entry
@@ -12,12 +12,14 @@ __all__ = [
     "DataFile",
     "Entry",
     "LabelledAnswer",
+    "LabelledText",
     "cache",
     "copies",
     "entry",
     "find",
     "load_cases",
     "load_labelled",
+    "load_texts",
     "ngrams",
     "overlaps",
     "parse_cases",

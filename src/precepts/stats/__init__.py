@@ -18,14 +18,24 @@ Estimators: `wilson@1` `newcombe@1` `paired_difference@1` `percentile@1` `bca@1`
 `paired_auc@1` `balanced_accuracy@1` `paired_balanced_accuracy@1` `dprime@1` `criterion@1` `trade_off@1`
 `group_rate@1` `calibration_gap@1` `group_auc@1` `ecce@1` `recalibration@1` `pgr@1`
 `clustered_wilson@1` `judge_corrected@1` `goodness_at_k@1` `paired_goodness_at_k@1` `pass_at_k@1` `cons_at_k@1`
-`within_cluster_contrast@1`.
+`within_cluster_contrast@1`
+`cohens_kappa@1` `krippendorff@1` `brier@1` `rogan_gladen@1` `ppi@1`.
 """
 
+from precepts.stats.agreement import cohens_kappa, krippendorffs_alpha
 from precepts.stats.bootstrap import Resampled, bca_interval, bootstrap, percentile_interval
 from precepts.stats.calibration_curve import Cumulative, Recalibration, cumulative_error, recalibration
 from precepts.stats.clustered import clustered_wilson_interval
 from precepts.stats.contrast import within_cluster_contrast
-from precepts.stats.corrected import JudgeErrors, contradicts, rogan_gladen, rogan_gladen_interval
+from precepts.stats.corrected import JudgeErrors, contradicts
+from precepts.stats.correction import (
+    Corrected,
+    Counts,
+    prediction_powered,
+    rated_and_labelled,
+    rogan_gladen,
+    split_labelled,
+)
 from precepts.stats.crossed import (
     CrossedCovariance,
     crossed_covariance,
@@ -36,6 +46,7 @@ from precepts.stats.detection import Detection, detection, implied_cost_ratio, o
 from precepts.stats.distributions import FloatArray
 from precepts.stats.evidence import lookup, matches, recompute, select_rows, verify
 from precepts.stats.exact import fisher_mid_p
+from precepts.stats.forecast import brier
 from precepts.stats.group_auc import CountedAuc, counted_auc
 from precepts.stats.multiplicity import benjamini_hochberg, holm
 from precepts.stats.noninferiority import NonInferiority, non_inferiority
@@ -77,7 +88,9 @@ from precepts.stats.trade_off import Ratings, Statistic, TradeOff, Trading, metr
 
 __all__ = [
     "Auc",
+    "Corrected",
     "CountedAuc",
+    "Counts",
     "CrossedCovariance",
     "Cumulative",
     "Detection",
@@ -104,8 +117,10 @@ __all__ = [
     "bca_interval",
     "benjamini_hochberg",
     "bootstrap",
+    "brier",
     "clustered_wilson_interval",
     "cohens_h",
+    "cohens_kappa",
     "cons_at_k",
     "contradicts",
     "counted_auc",
@@ -121,6 +136,7 @@ __all__ = [
     "goodness",
     "holm",
     "implied_cost_ratio",
+    "krippendorffs_alpha",
     "lookup",
     "matches",
     "max_t_critical",
@@ -140,14 +156,16 @@ __all__ = [
     "percentile_interval",
     "performance_gap_recovered",
     "permutation_test",
+    "prediction_powered",
     "rate_detectable",
     "rate_power",
     "rate_sample_size",
+    "rated_and_labelled",
     "recalibration",
     "recompute",
     "rogan_gladen",
-    "rogan_gladen_interval",
     "select_rows",
+    "split_labelled",
     "t_interval",
     "trade_off",
     "trading",
