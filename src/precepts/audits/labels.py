@@ -323,7 +323,7 @@ def _ratings(cells: Sequence[Mapping[str, Any]], grouping: str, names: Sequence[
         arm=integers([arms[cell["groups"][grouping]] for cell in kept]),
         truth=integers([cell["gold"] for cell in kept]),
         yes=integers([cell["label"] for cell in kept]),
-        count=np.array([float(cell["count"]) for cell in kept]),
+        times=np.array([float(cell["count"]) for cell in kept]),
         rater=codes("rater"),
         item=codes("item"),
     )

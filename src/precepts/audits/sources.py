@@ -6,7 +6,7 @@ import gzip
 import io
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import polars as pl
@@ -125,7 +125,8 @@ def _adult(files: dict[str, Path]) -> pl.DataFrame:
     folds = StratifiedKFold(5, shuffle=True, random_state=0)
     # Newton's method: a hundred columns and many rows. The L2 penalty of 1 keeps rare words finite.
     model = LogisticRegression(solver="newton-cholesky")
-    score = cross_val_predict(model, features, outcome.to_numpy(), cv=folds, method="predict_proba")[:, 1]
+    found: Any = cross_val_predict(model, features, outcome.to_numpy(), cv=folds, method="predict_proba")
+    score = found[:, 1]
     return frame.select("race", "sex").with_columns(outcome.alias("outcome"), pl.Series("score", score))
 
 

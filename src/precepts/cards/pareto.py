@@ -64,7 +64,8 @@ def pareto(points: Sequence[Point], *, name: str, across: str, up: str) -> Panel
     ]
     for row in rows:
         one = alt.Chart(alt.Data(values=[row]), width=_SIZE, height=_SIZE)
-        text = one.mark_text(align=row["align"], dx=row["shift"], dy=-10, fontSize=12, color="currentColor")
+        placed: dict[str, Any] = {"align": row["align"], "dx": row["shift"]}
+        text = one.mark_text(**placed, dy=-10, fontSize=12, color="currentColor")
         layers.append(text.encode(x=x, y=y, text="label:N"))
     described = "; ".join(
         f"{point.across.label}: {up} {point.up.text} {point.up.interval}, {across} {point.across.text} {point.across.interval}"

@@ -77,7 +77,7 @@ def is_core(row: Evidence) -> bool:
 
 def coverage(evidence: Sequence[Evidence]) -> tuple[Coverage, ...]:
     """Every section in the page's order, empty ones too; `other` only if something stands there."""
-    counts = dict.fromkeys(ORDER, 0)
+    counts: dict[str, int] = dict.fromkeys(ORDER, 0)
     for row in evidence:
         counts[section_of(row.claim)] += 1
     return tuple(

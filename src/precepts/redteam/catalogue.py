@@ -61,11 +61,16 @@ _OBFUSCATIONS: dict[str, Apply] = {
 
 _BON, _WILD = "Hughes et al. 2024, arXiv 2412.03556", "Shen et al. 2023, arXiv 2308.03825"
 
+
+def _perturbed(text: str, seed: int) -> Attacked:
+    return Attacked(perturbed(text, seed=seed))
+
+
 _STATIC: tuple[Technique, ...] = (
     Technique("none", "none", _plain(lambda text: text)),
     *(Technique(name, "encoding", apply) for name, apply in _ENCODINGS.items()),
     *(Technique(name, "obfuscation", apply) for name, apply in _OBFUSCATIONS.items()),
-    Technique("bon", "perturbation", lambda text, seed: Attacked(perturbed(text, seed=seed)), source=_BON),
+    Technique("bon", "perturbation", _perturbed, source=_BON),
     *(Technique(name, "persona", apply) for name, apply in PERSONAS.items()),
     *(Technique(name, "structure", apply) for name, apply in STRUCTURES.items()),
     Technique("combination_2", "combination", combination_2(ENCODINGS["base64"].encode)),

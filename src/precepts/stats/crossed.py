@@ -75,7 +75,7 @@ def crossed_covariance(influence: FloatArray, squares: FloatArray, a: IntArray, 
     def within(codes: IntArray, number: int) -> FloatArray:
         sums = np.stack([np.bincount(codes, column, minlength=number) for column in influence.T], axis=1)
         scale = number / (number - 1) if number > 1 else 1.0
-        return scale * (sums.T @ sums)
+        return np.asarray(scale * (sums.T @ sums), dtype=np.float64)
 
     return CrossedCovariance(
         row=np.diag(squares.sum(axis=0)),

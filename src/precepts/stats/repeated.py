@@ -85,7 +85,7 @@ def pass_at(rows: Sequence[Row], *, params: Params, seed: int, level: float) -> 
         rows,
         params,
         "pass_at_k@1",
-        lambda found, k: pass_at_k(int(sum(float(r["score"]) for r in found)), len(found), k),
+        lambda found, k: pass_at_k(int(sum(float(str(r["score"])) for r in found)), len(found), k),
         seed=seed,
         level=level,
     )  # type: ignore[arg-type]

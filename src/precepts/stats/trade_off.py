@@ -35,7 +35,7 @@ class Ratings(NamedTuple):
     arm: IntArray
     truth: IntArray
     yes: IntArray
-    count: FloatArray
+    times: FloatArray
     rater: IntArray
     item: IntArray
 
@@ -75,8 +75,8 @@ class Trading(NamedTuple):
 def trading(ratings: Ratings, num_arms: int) -> Trading:
     """Rates, z values and their covariance, clustered by rater and by item, for all arms at once."""
     side = ratings.arm * 2 + (1 - ratings.truth)
-    totals = np.bincount(side, ratings.count, minlength=2 * num_arms).astype(np.float64)
-    hits = np.bincount(side, ratings.count * ratings.yes, minlength=2 * num_arms).astype(np.float64)
+    totals = np.bincount(side, ratings.times, minlength=2 * num_arms).astype(np.float64)
+    hits = np.bincount(side, ratings.times * ratings.yes, minlength=2 * num_arms).astype(np.float64)
     corrected = (hits + 0.5) / (totals + 1)
     z = np.array([NORMAL.inv_cdf(rate) for rate in corrected.tolist()], dtype=np.float64)
     density = np.array([NORMAL.pdf(one) for one in z.tolist()])
@@ -86,8 +86,8 @@ def trading(ratings: Ratings, num_arms: int) -> Trading:
     single = (ratings.yes - raw[side]) / ((totals[side] + 1) * density[side])
     influence, squares = np.zeros((side.size, 2 * num_arms)), np.zeros((side.size, 2 * num_arms))
     places = np.arange(side.size)
-    influence[places, side] = single * ratings.count
-    squares[places, side] = single**2 * ratings.count
+    influence[places, side] = single * ratings.times
+    squares[places, side] = single**2 * ratings.times
     covariance = crossed_covariance(influence, squares, ratings.rater, ratings.item)
     shape = (num_arms, 2)
     return Trading(hits.reshape(shape), totals.reshape(shape), z.reshape(shape), floor.reshape(shape), covariance)
