@@ -51,7 +51,13 @@ def plant_run(path: Path, *, seed: int = 0, num_cases: int = 60, judge: str = "r
         stage.begin({"arm": name, "set": "test"})
         rows = [_score(case, clauses[k % 7].kind, skill, draw) for k, case in enumerate(cases)]
         stage.write("scores", rows)
-        said = {"answer": f"{SECRET} {name} <script>", "cot": None, "verdict": None, "clause": None, "stop_reason": "stop"}
+        said = {
+            "answer": f"{SECRET} {name} <script>",
+            "cot": None,
+            "verdict": None,
+            "clause": None,
+            "stop_reason": "stop",
+        }
         stage.write("completions", [{"case_id": row["case_id"], **said} for row in rows])
         stage.finish(judge=judge)
         arms.append(Arm(name, "test", stage.table("scores"), stage.rows("scores"), f"model-{name}@{seed}", judge))

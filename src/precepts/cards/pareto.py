@@ -62,9 +62,11 @@ def pareto(points: Sequence[Point], *, name: str, across: str, up: str) -> Panel
         base.mark_rule(strokeWidth=2, opacity=0.5).encode(x=x, y=alt.Y("y0:Q", scale=scale), y2="y1:Q", color=colour),
         base.mark_point(filled=True, size=110, opacity=1).encode(x=x, y=y, color=colour, shape=shape),
     ]
-    for row in rows:
+    for place, row in enumerate(rows):
         one = alt.Chart(alt.Data(values=[row]), width=_SIZE, height=_SIZE)
-        text = one.mark_text(align=row["align"], dx=row["shift"], dy=-10, fontSize=12, color="currentColor")
+        text = one.mark_text(
+            align=row["align"], dx=row["shift"], dy=18 if place % 2 else -10, fontSize=12, color="currentColor"
+        )
         layers.append(text.encode(x=x, y=y, text="label:N"))
     described = "; ".join(
         f"{point.across.label}: {up} {point.up.text} {point.up.interval}, {across} {point.across.text} {point.across.interval}"

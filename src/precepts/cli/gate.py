@@ -50,7 +50,11 @@ def gate(
     code = exit_code(results)
     if as_json:
         verdicts = [asdict(result) for result in results]
-        print(to_json({"v": 1, "gates": loaded.id, "version": loaded.version, "exit": code, "results": verdicts}, indent=1))
+        print(
+            to_json(
+                {"v": 1, "gates": loaded.id, "version": loaded.version, "exit": code, "results": verdicts}, indent=1
+            )
+        )
     else:
         width = max(len(result.gate) for result in results)
         for result in results:

@@ -9,6 +9,7 @@ from precepts.cards.bundle.merkle import leaf_hash, row_salt, tree_root
 from precepts.runs import file_digest
 from precepts.types import Frozen
 
+
 class Withheld(Frozen):
     """A withheld table: how many rows it has, the digest of the file, and the root over its salted rows."""
 
