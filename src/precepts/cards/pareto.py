@@ -41,7 +41,7 @@ def pareto(points: Sequence[Point], *, name: str, across: str, up: str) -> Panel
     """
     assert points, "a plot without points says nothing"
     front = on_front(points)
-    rows = [
+    rows: list[dict[str, Any]] = [
         {
             "x": x.value, "x0": x.value if x.low is None else x.low, "x1": x.value if x.high is None else x.high,
             "y": y.value, "y0": y.value if y.low is None else y.low, "y1": y.value if y.high is None else y.high,

@@ -46,7 +46,7 @@ SECTIONS: tuple[Section, ...] = (
 )  # fmt: skip
 """In the order in which claims are matched; `ORDER` is that of the page."""
 
-ORDER = (
+ORDER: tuple[str, ...] = (
     CORE, "jailbreaks", "hallucination", "bias", "hierarchy", "reasoning", "redteam", "preparedness", "fairness", "w2s", "judge", OTHER,
 )  # fmt: skip
 _BY_ID = {section.id: section for section in SECTIONS}
@@ -77,7 +77,7 @@ def is_core(row: Evidence) -> bool:
 
 def coverage(evidence: Sequence[Evidence]) -> tuple[Coverage, ...]:
     """Every section in the page's order, empty ones too; `other` only if something stands there."""
-    counts = dict.fromkeys(ORDER, 0)
+    counts: dict[str, int] = dict.fromkeys(ORDER, 0)
     for row in evidence:
         counts[section_of(row.claim)] += 1
     return tuple(

@@ -156,7 +156,7 @@ def printable(text: str) -> str:
 def _action(name: str) -> Action:
     from precepts.cards.decide.risk import ACTIONS
 
-    found = next((one for one in ACTIONS if one == name), None)
+    found: Action | None = next((one for one in ACTIONS if one == name), None)
     if found is None:
         raise InputError(f"--action is one of {', '.join(ACTIONS)}; got {name!r}.")
     return found

@@ -39,7 +39,7 @@ class GateResult:
 
 def worst(verdicts: Sequence[Verdict]) -> Verdict:
     """`fail` if any failed, else `insufficient` if any is, else `pass`; of none it is `insufficient`."""
-    return min(verdicts, key=_ORDER.index, default="insufficient")
+    return next((one for one in _ORDER if one in verdicts), "insufficient")
 
 
 def exit_code(results: Sequence[GateResult]) -> int:

@@ -80,7 +80,7 @@ def assess(policy: RiskPolicy, evidence: Sequence[Evidence], *, check: Check = l
     """
     scores = tuple(_category(policy, category, evidence, check) for category in policy.categories)
     tracked = [score for score in scores if score.tracked]
-    overall = {state: _overall(policy, tracked, state) for state in STATES}
+    overall: dict[State, tuple[str | None, bool]] = {state: _overall(policy, tracked, state) for state in STATES}
     return Scorecard(
         policy.id,
         policy.version,
