@@ -118,7 +118,7 @@ def test_a_forged_number_is_found_though_every_digest_was_made_again(card: Path)
     assert [f.path for f in found] == ["card.html"]
     assert "99.9" in found[0].what
     page.write_text(text, "utf-8")
-    (card / "card.md").write_text((card / "card.md").read_text("utf-8").replace("failed", "passed"), "utf-8")
+    (card / "card.md").write_text((card / "card.md").read_text("utf-8").replace("insufficient", "passed"), "utf-8")
     reseal(card)
     assert [f.path for f in verify(card).findings] == ["card.md"]
 
@@ -137,7 +137,7 @@ def test_forged_evidence_is_found_though_the_page_agrees_with_it(card: Path) -> 
 
 def test_a_gate_that_was_loosened_is_found(card: Path) -> None:
     gates = card / "gates.yaml"
-    gates.write_text(gates.read_text("utf-8").replace("at_least: 0.85", "at_least: 0.05"), "utf-8")
+    gates.write_text(gates.read_text("utf-8").replace("min_n: 100", "min_n: 10"), "utf-8")
     reseal(card)
     assert {f.path for f in verify(card).findings} >= {"card.html", "card.json", "card.md"}
 
@@ -215,7 +215,7 @@ def test_any_row_of_any_table_can_be_proven_and_no_other(rows: list[bytes], data
     assert not check_opening(opened.model_copy(update={"row": opened.row + "x"}), root=root)
     assert not check_opening(opened.model_copy(update={"index": index + 1}), root=root)
     assert not check_opening(opened.model_copy(update={"path": (*opened.path, "00" * 32)}), root=root)
-    assert Opening.model_validate_json(opened.model_dump_json()) == opened or not opened.row.isascii()
+    assert Opening.model_validate_json(opened.model_dump_json()) == opened
 
 
 def test_the_tree_is_that_of_rfc_6962() -> None:

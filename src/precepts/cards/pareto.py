@@ -41,7 +41,7 @@ def pareto(points: Sequence[Point], *, name: str, across: str, up: str) -> Panel
     """
     assert points, "a plot without points says nothing"
     front = on_front(points)
-    rows = [
+    rows: list[dict[str, Any]] = [
         {
             "x": x.value, "x0": x.value if x.low is None else x.low, "x1": x.value if x.high is None else x.high,
             "y": y.value, "y0": y.value if y.low is None else y.low, "y1": y.value if y.high is None else y.high,
@@ -62,10 +62,11 @@ def pareto(points: Sequence[Point], *, name: str, across: str, up: str) -> Panel
         base.mark_rule(strokeWidth=2, opacity=0.5).encode(x=x, y=alt.Y("y0:Q", scale=scale), y2="y1:Q", color=colour),
         base.mark_point(filled=True, size=110, opacity=1).encode(x=x, y=y, color=colour, shape=shape),
     ]
-    for row in rows:
+    for place, row in enumerate(rows):
         one = alt.Chart(alt.Data(values=[row]), width=_SIZE, height=_SIZE)
-        placed: dict[str, Any] = {"align": row["align"], "dx": row["shift"]}
-        text = one.mark_text(**placed, dy=-10, fontSize=12, color="currentColor")
+        text = one.mark_text(
+            align=row["align"], dx=row["shift"], dy=18 if place % 2 else -10, fontSize=12, color="currentColor"
+        )
         layers.append(text.encode(x=x, y=y, text="label:N"))
     described = "; ".join(
         f"{point.across.label}: {up} {point.up.text} {point.up.interval}, {across} {point.across.text} {point.across.interval}"

@@ -46,7 +46,7 @@ SECTIONS: tuple[Section, ...] = (
 )  # fmt: skip
 """In the order in which claims are matched; `ORDER` is that of the page."""
 
-ORDER = (
+ORDER: tuple[str, ...] = (
     CORE, "jailbreaks", "hallucination", "bias", "hierarchy", "reasoning", "redteam", "preparedness", "fairness", "w2s", "judge", OTHER,
 )  # fmt: skip
 _BY_ID = {section.id: section for section in SECTIONS}

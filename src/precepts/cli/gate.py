@@ -156,10 +156,10 @@ def printable(text: str) -> str:
 def _action(name: str) -> Action:
     from precepts.cards.decide.risk import ACTIONS
 
-    actions: dict[str, Action] = {one: one for one in ACTIONS}
-    if name not in actions:
+    found: Action | None = next((one for one in ACTIONS if one == name), None)
+    if found is None:
         raise InputError(f"--action is one of {', '.join(ACTIONS)}; got {name!r}.")
-    return actions[name]
+    return found
 
 
 def _print(card: Scorecard) -> None:

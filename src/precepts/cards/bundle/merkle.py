@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 from collections.abc import Sequence
+from typing import Literal
 
 from precepts.types import Frozen
 
@@ -20,8 +21,18 @@ class Opening(Frozen):
     index: int
     rows: int
     row: str
+    encoding: Literal["utf-8", "hex"] = "utf-8"
     salt: str
     path: tuple[str, ...]
+
+    @property
+    def data(self) -> bytes:
+        """The row's bytes.
+
+        Raises:
+            ValueError: If they are not written as `encoding` says.
+        """
+        return bytes.fromhex(self.row) if self.encoding == "hex" else self.row.encode()
 
 
 def leaf_hash(row: bytes, salt: bytes) -> bytes:
@@ -72,9 +83,12 @@ def open_row(rows: Sequence[bytes], index: int, *, table: str, secret: bytes) ->
         if sibling < len(level):
             path.append(level[sibling].hex())
         level, place = _parents(level), place // 2
-    text = rows[index].decode("utf-8", "surrogateescape")
     salt = row_salt(secret, table, index).hex()
-    return Opening(table=table, index=index, rows=len(rows), row=text, salt=salt, path=tuple(path))
+    proof = {"table": table, "index": index, "rows": len(rows), "salt": salt, "path": path}
+    try:
+        return Opening.model_validate({**proof, "row": rows[index].decode()})
+    except UnicodeDecodeError:
+        return Opening.model_validate({**proof, "row": rows[index].hex(), "encoding": "hex"})
 
 
 def check_opening(opening: Opening, *, root: str) -> bool:
@@ -82,7 +96,7 @@ def check_opening(opening: Opening, *, root: str) -> bool:
     if not 0 <= opening.index < opening.rows:
         return False
     try:
-        found = leaf_hash(opening.row.encode("utf-8", "surrogateescape"), bytes.fromhex(opening.salt))
+        found = leaf_hash(opening.data, bytes.fromhex(opening.salt))
         path = [bytes.fromhex(one) for one in opening.path]
     except ValueError:
         return False
