@@ -62,12 +62,16 @@ def test_the_card_s_monitor_says_nothing_of_its_rate() -> None:
     rows = [{"score": 1.0}] * 180 + [{"score": 0.0}] * (102_443 - 180)
     params = {"num_flagged": 46, "num_positive": 50, "num_passed": 46, "num_negative": 50}
     found = estimate("judge_corrected@1", rows, params=params)
-    assert (found.value, found.low, found.high) == (None, None, None), "4 false alarms in 50 and 180 flags in 102,443 contradict each other"
+    assert (found.value, found.low, found.high) == (None, None, None), (
+        "4 false alarms in 50 and 180 flags in 102,443 contradict each other"
+    )
     checked = {**params, "num_passed": 2000, "num_negative": 2000}
     found = estimate("judge_corrected@1", rows, params=checked)
     assert found.low is not None
     assert found.high is not None
-    assert 0 < found.low < 0.0019 < found.high < 0.003, "2,000 unflagged cases read, none of them one, would say something"
+    assert 0 < found.low < 0.0019 < found.high < 0.003, (
+        "2,000 unflagged cases read, none of them one, would say something"
+    )
 
 
 def test_estimators_ask_for_the_judge_s_counts() -> None:
@@ -117,7 +121,7 @@ def test_the_commonest_answer_decides_and_ties_are_shared() -> None:
     assert estimate("cons_at_k@1", rows, params={"k": 4}).value == 1.0
     assert estimate("pass_at_k@1", rows, params={"k": 1}).value == pytest.approx(0.5)
     short = estimate("pass_at_k@1", rows, params={"k": 9})
-    assert (short.value, short.n_unscored) == (None, 4)
+    assert (short.value, short.n) == (None, 4)
 
 
 @pytest.mark.parametrize(
