@@ -81,7 +81,7 @@ def test_jailbreak_rates_decoding_and_what_was_not_applied(
     seeds = [seed for call in model.calls for seed in call.seeds or []]
     assert len(set(seeds)) == len(seeds) == 6 * 4 * 2, "two samples of a cell are two draws"
     tail = claim(result, "goodness@0.1")
-    assert (tail.value, tail.n) == (0.0, 6)
+    assert (tail.value, tail.n, tail.n_unscored) == (0.0, 36, 36)
     assert claim(result, "goodness@0.5").value == 0.0, "two of three, rounded up"
     for row in result.evidence:
         assert verify(row, root=tmp_path / "out") == []

@@ -56,4 +56,4 @@ def test_intervals_cover_where_effects_differ_between_templates(seed: int) -> No
 def test_a_template_with_one_group_alone_says_nothing() -> None:
     rows = [{"score": 1.0, "label": "a", "cluster": "t"}, {"score": 2.0, "label": "b", "cluster": "u"}]
     found = estimate("within_cluster_contrast@1", rows, params={"positive": "b"})
-    assert (found.value, found.n, found.n_unscored) == (None, 0, 2)
+    assert (found.value, found.n, found.n_unscored) == (None, 2, 0)

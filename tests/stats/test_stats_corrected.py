@@ -119,7 +119,7 @@ def test_the_commonest_answer_decides_and_ties_are_shared() -> None:
     assert estimate("cons_at_k@1", rows, params={"k": 4}).value == 1.0
     assert estimate("pass_at_k@1", rows, params={"k": 1}).value == pytest.approx(0.5)
     short = estimate("pass_at_k@1", rows, params={"k": 9})
-    assert (short.value, short.n_unscored) == (None, 4)
+    assert (short.value, short.n) == (None, 4)
 
 
 @pytest.mark.parametrize(

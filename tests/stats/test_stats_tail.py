@@ -40,10 +40,10 @@ def test_cross_fitting_scores_on_the_samples_that_did_not_choose() -> None:
     ) == pytest.approx(0.1)
 
 
-def test_one_sample_cannot_be_cross_fitted_and_is_unscored() -> None:
+def test_one_sample_cannot_be_cross_fitted_and_has_no_value() -> None:
     rows = rows_of(np.zeros((3, 4, 1)))
     found = estimate("goodness_at_k@1", rows)
-    assert (found.value, found.n, found.n_unscored) == (None, 0, 12)
+    assert (found.value, found.n, found.n_unscored) == (None, 12, 0)
     assert estimate("goodness_at_k@1", rows, params={"method": "plugin"}).value == 0.0
 
 
@@ -51,7 +51,7 @@ def test_a_technique_without_a_score_does_not_count_as_applied() -> None:
     rows = rows_of(np.ones((1, 10, 2)))
     lost = [{**row, "score": None} if row["group"] == "t0" else row for row in rows]
     found = estimate("goodness_at_k@1", lost)
-    assert (found.value, found.n, found.n_unscored) == (1.0, 1, 2)
+    assert (found.value, found.n, found.n_unscored) == (1.0, 18, 2)
 
 
 def test_every_row_names_its_technique() -> None:

@@ -19,14 +19,13 @@ def within_cluster_contrast(rows: Sequence[Row], *, params: Params, seed: int, l
 
     Where every cluster (template) has every combination of the other attributes, this is the coefficient of the label in a linear mixed model with a
     random intercept and a random slope by cluster, and its interval is that model's: clusters were sampled, so the effect's variation between them is
-    the error. A cluster without either label is left out and its rows are unscored. n counts rows.
+    the error. A cluster without either label is left out. n counts rows. The unit is that of the score.
     """
     read = read_columns(rows, "label", "score", positive=params.get("positive"))
     cells: dict[str, tuple[list[float], list[float]]] = {}
     for row, label, score in zip(read.rows, read.column(0).tolist(), read.column(1).tolist(), strict=True):
         cells.setdefault(str(row.get("cluster")), ([], []))[int(label)].append(score)
     whole = {name: sides for name, sides in cells.items() if all(sides)}
-    used = sum(len(one) + len(other) for one, other in whole.values())
     differences = np.sort(
         np.array([math.fsum(b) / len(b) - math.fsum(a) / len(a) for a, b in whole.values()], dtype=np.float64)
     )
@@ -37,7 +36,7 @@ def within_cluster_contrast(rows: Sequence[Row], *, params: Params, seed: int, l
         value,
         interval,
         level=level,
-        n=used,
-        num_unscored=len(rows) - used,
-        unit="difference",
+        n=read.n,
+        num_unscored=read.num_unscored,
+        unit="contrast",
     )

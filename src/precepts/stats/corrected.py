@@ -90,7 +90,7 @@ def judge_corrected(rows: Sequence[Row], *, params: Params, seed: int, level: fl
     if not read.n:
         return as_metric("judge_corrected@1", None, None, level=level, n=0, num_unscored=read.num_unscored)
     flagged = int(read.column(0).sum())
-    value = None if contradicts(flagged, read.n, judge, level=level) else rogan_gladen(flagged / read.n, judge)
+    value = None if contradicts(flagged, read.n, judge) else rogan_gladen(flagged / read.n, judge)
     interval = rogan_gladen_interval(flagged, read.n, judge, level=level) if value is not None else None
     if interval is not None and value is not None:
         interval = min(interval[0], value), max(interval[1], value)

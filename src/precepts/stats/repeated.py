@@ -72,15 +72,14 @@ def _by_item(
         items.setdefault(str(row["cluster"]), []).append(row)
     whole = {item: found for item, found in items.items() if len(found) >= k}
     values = np.sort(np.array([value_of(found, k) for _, found in sorted(whole.items())], dtype=np.float64))
-    used = sum(len(found) for found in whole.values())
     interval = bca_of_mean(values, resamples=2000, seed=seed, level=level) if values.size else None
     value = float(values.mean()) if values.size else None
-    return as_metric(name, value, interval, level=level, n=values.size, num_unscored=len(rows) - used)
+    return as_metric(name, value, interval, level=level, n=read.n, num_unscored=read.num_unscored)
 
 
 @estimator("pass_at_k", version=1, params=("k",))
 def pass_at(rows: Sequence[Row], *, params: Params, seed: int, level: float) -> Metric:
-    """Mean over items (`cluster`) of pass@k, unbiased from all their answers. n counts items; items with fewer than `k` answers are unscored."""
+    """Mean over items (`cluster`) of pass@k, unbiased from all their answers. n counts answers; items with fewer than `k` are left out."""
     return _by_item(
         rows,
         params,

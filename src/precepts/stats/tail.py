@@ -67,12 +67,12 @@ def goodness_at_k(rows: Sequence[Row], *, params: Params, seed: int, level: floa
 
     Samples of one prompt and technique are told apart by `fold`. The option `method` is `crossfit`, which errs upwards (what half of the samples
     call worst need not be), or `plugin`, which chooses and scores on the same samples and errs downwards, the more the fewer there are; the truth
-    lies between. Prompts are resampled (BCa). `n` counts prompts; a row that no prompt could use is unscored.
+    lies between. Prompts are resampled (BCa). `n` counts scored rows; a prompt enters if one technique has a sample in each half.
     """
     read = _read(rows, "score")
     k, crossfit = _options(params)
-    values, used = _values(read, 0, k=k, crossfit=crossfit)
-    return _metric("goodness_at_k@1", values, used, len(rows), params, seed=seed, level=level, unit="mean")
+    values = _values(read, 0, k=k, crossfit=crossfit)
+    return _metric("goodness_at_k@1", values, read, params, seed=seed, level=level, unit="mean")
 
 
 @estimator("paired_goodness_at_k", version=1, params=("k", "method", "resamples"))
@@ -80,10 +80,10 @@ def paired_goodness_at_k(rows: Sequence[Row], *, params: Params, seed: int, leve
     """goodness@k of `score` minus that of `score_b`, each with its own worst techniques, over the prompts and techniques both have."""
     read = _read(rows, "score", "score_b")
     k, crossfit = _options(params)
-    first, used = _values(read, 0, k=k, crossfit=crossfit)
-    second, _ = _values(read, 1, k=k, crossfit=crossfit)
+    first = _values(read, 0, k=k, crossfit=crossfit)
+    second = _values(read, 1, k=k, crossfit=crossfit)
     values = {prompt: first[prompt] - second[prompt] for prompt in first}
-    return _metric("paired_goodness_at_k@1", values, used, len(rows), params, seed=seed, level=level, unit="difference")
+    return _metric("paired_goodness_at_k@1", values, read, params, seed=seed, level=level, unit="difference")
 
 
 def _options(params: Params) -> tuple[float, bool]:
@@ -103,30 +103,27 @@ def _read(rows: Sequence[Row], *keys: str) -> Columns:
     return read_columns(rows, *keys)
 
 
-def _values(read: Columns, column: int, *, k: float, crossfit: bool) -> tuple[dict[str, float], int]:
-    """Each prompt's value, and how many rows went into them."""
+def _values(read: Columns, column: int, *, k: float, crossfit: bool) -> dict[str, float]:
+    """Each prompt's value; prompts without one are left out."""
     prompts: dict[str, dict[str, list[tuple[str, float]]]] = {}
     for row, score in zip(read.rows, read.column(column).tolist(), strict=True):
         prompts.setdefault(str(row["cluster"]), {}).setdefault(str(row["group"]), []).append(
             (str(row.get("fold")), score)
         )
     out: dict[str, float] = {}
-    used = 0
     for prompt, samples in prompts.items():
         for found in samples.values():
             found.sort()
         value = goodness(samples, k=k, crossfit=crossfit)
         if value is not None:
             out[prompt] = value
-            used += sum(len(found) for found in samples.values())
-    return out, used
+    return out
 
 
 def _metric(
     name: str,
     values: Mapping[str, float],
-    used: int,
-    num_rows: int,
+    read: Columns,
     params: Params,
     *,
     seed: int,
@@ -137,4 +134,4 @@ def _metric(
     resamples = int(number_option(params, "resamples", 2000))
     value = float(numbers.mean()) if numbers.size else None
     interval = bca_of_mean(numbers, resamples=resamples, seed=seed, level=level) if numbers.size else None
-    return as_metric(name, value, interval, level=level, n=numbers.size, num_unscored=num_rows - used, unit=unit)
+    return as_metric(name, value, interval, level=level, n=read.n, num_unscored=read.num_unscored, unit=unit)
