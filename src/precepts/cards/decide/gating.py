@@ -39,7 +39,10 @@ class GateResult:
 
 def worst(verdicts: Sequence[Verdict]) -> Verdict:
     """`fail` if any failed, else `insufficient` if any is, else `pass`; of none it is `insufficient`."""
-    return next((one for one in _ORDER if one in verdicts), "insufficient")
+    for verdict in _ORDER:
+        if verdict in verdicts:
+            return verdict
+    return "insufficient"
 
 
 def exit_code(results: Sequence[GateResult]) -> int:
