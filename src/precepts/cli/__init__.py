@@ -10,7 +10,7 @@ import sys
 
 import typer
 
-from precepts.cli import align, chat, models, policy
+from precepts.cli import align, chat, models, policy, w2s
 from precepts.errors import PreceptsError
 
 app = typer.Typer(
@@ -20,6 +20,7 @@ app = typer.Typer(
 app.add_typer(align.app, name="align")
 app.add_typer(policy.app, name="policy")
 app.add_typer(models.app, name="models")
+app.add_typer(w2s.app, name="w2s")
 app.command("chat")(chat.chat)
 
 

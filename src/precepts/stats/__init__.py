@@ -15,10 +15,12 @@ Glossary:
 - **evidence**: a Metric with the files it came from; `verify` recomputes it.
 
 Estimators: `wilson@1` `newcombe@1` `paired_difference@1` `percentile@1` `bca@1` `cluster_bootstrap@1` `auc@1`
-`paired_auc@1` `balanced_accuracy@1` `paired_balanced_accuracy@1` `dprime@1` `criterion@1` `pgr@1`.
+`paired_auc@1` `balanced_accuracy@1` `paired_balanced_accuracy@1` `dprime@1` `criterion@1` `pgr@1` `crossed_mean@1`
+`crossed_difference@1` `crossed_pgr@1` `crossed_pgr_gain@1`.
 """
 
 from precepts.stats.bootstrap import Resampled, bca_interval, bootstrap, percentile_interval
+from precepts.stats.crossed import crossed_means
 from precepts.stats.detection import Detection, detection, implied_cost_ratio, optimal_criterion
 from precepts.stats.distributions import FloatArray
 from precepts.stats.evidence import lookup, matches, recompute, select_rows, verify
@@ -72,6 +74,7 @@ __all__ = [
     "benjamini_hochberg",
     "bootstrap",
     "cohens_h",
+    "crossed_means",
     "detection",
     "estimate",
     "estimator",
