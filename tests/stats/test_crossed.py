@@ -55,7 +55,9 @@ def test_a_mean_over_one_seed_agrees_with_the_row_bootstrap():
 def test_an_interval_is_wider_where_seeds_differ():
     one = np.random.default_rng(1).random((1, 200)) < 0.6
     alike = np.repeat(one, 5, 0).astype(float)
-    differing = np.stack([np.random.default_rng(2 + s).random(200) < r for s, r in enumerate((0.3, 0.5, 0.6, 0.7, 0.9))])
+    differing = np.stack(
+        [np.random.default_rng(2 + s).random(200) < r for s, r in enumerate((0.3, 0.5, 0.6, 0.7, 0.9))]
+    )
     width = []
     for scores in (alike, differing.astype(float)):
         found = estimate("crossed_mean@1", rows_of(scores, scores, scores))
@@ -72,7 +74,11 @@ def test_pgr_is_undefined_without_a_gap_above_the_margin(ceiling):
 @pytest.mark.parametrize("seed", range(5))
 def test_a_defined_pgr_has_a_finite_interval_also_where_the_gap_is_small(seed):
     rng = np.random.default_rng(seed)
-    found = estimate("crossed_pgr@1", rows_of(*simulated(rng, rows=200, student=0.61, ceiling=0.65)), params={"min_gap_errors": 0, "margin": 0.001})
+    found = estimate(
+        "crossed_pgr@1",
+        rows_of(*simulated(rng, rows=200, student=0.61, ceiling=0.65)),
+        params={"min_gap_errors": 0, "margin": 0.001},
+    )
     if found.value is not None:
         assert np.isfinite([found.low, found.high]).all()
         assert found.low <= found.value <= found.high

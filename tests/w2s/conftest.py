@@ -11,9 +11,9 @@ import pytest
 
 from precepts.w2s.examples import Example
 
-GOOD = "fine warm bright kind lovely pleasant sunny gentle".split()
-BAD = "grim cold harsh cruel awful dreary stormy bitter".split()
-PLACES = "garden harbour station kitchen library valley market bridge".split()
+GOOD = ["fine", "warm", "bright", "kind", "lovely", "pleasant", "sunny", "gentle"]
+BAD = ["grim", "cold", "harsh", "cruel", "awful", "dreary", "stormy", "bitter"]
+PLACES = ["garden", "harbour", "station", "kitchen", "library", "valley", "market", "bridge"]
 
 
 def sentences(num_rows: int, seed: int = 0) -> list[tuple[str, str]]:
@@ -23,7 +23,12 @@ def sentences(num_rows: int, seed: int = 0) -> list[tuple[str, str]]:
     for i in range(num_rows):
         label = int(i % 2)
         words = rng.choice(GOOD if label else BAD, 2)
-        out.append((f"The {rng.choice(PLACES)} was {words[0]} and {words[1]} on day {i}.", "pleasant" if label else "unpleasant"))
+        out.append(
+            (
+                f"The {rng.choice(PLACES)} was {words[0]} and {words[1]} on day {i}.",
+                "pleasant" if label else "unpleasant",
+            )
+        )
     return out
 
 
@@ -47,4 +52,6 @@ def public_data() -> Path:
 
 @pytest.fixture
 def examples() -> list[Example]:
-    return [Example((text,), int(label == "pleasant"), f"group {i // 2}") for i, (text, label) in enumerate(sentences(200))]
+    return [
+        Example((text,), int(label == "pleasant"), f"group {i // 2}") for i, (text, label) in enumerate(sentences(200))
+    ]

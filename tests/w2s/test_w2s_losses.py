@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from functools import partial
 
@@ -103,7 +104,7 @@ def test_warmup_rises_linearly_and_does_not_jump():
     assert own_share(loss, 0.05) == pytest.approx(0.125, abs=1e-5)
     assert own_share(loss, 0.1) == pytest.approx(0.25, abs=1e-5)
     steps = [own_share(loss, p / 1000) for p in range(0, 1000, 5)]
-    assert max(b - a for a, b in zip(steps, steps[1:], strict=False)) < 0.013
+    assert max(b - a for a, b in itertools.pairwise(steps)) < 0.013
     assert steps[-1] == pytest.approx(0.5, abs=1e-5)
 
 

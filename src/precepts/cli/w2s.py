@@ -28,7 +28,7 @@ def run(
     strong: Annotated[str, typer.Option(help="Student: MODEL[@LAYER], a linear head on frozen features.")] = "precepts/smollm2-135m",
     method: Annotated[list[str] | None, typer.Option(help="Again for more; naive is always run; `all` for all.")] = None,
     seeds: Annotated[int, typer.Option(min=1, help="How many seeds.")] = 10,
-    rows: Annotated[int, typer.Option(min=0, help="About how many rows of a task; 0 for all.")] = 3000,
+    rows: Annotated[int, typer.Option(min=0, help="At most how many rows of a task; 0 for all.")] = 3000,
     epochs: Annotated[int, typer.Option(min=1, help="Epochs of a head.")] = 8,
     as_json: AsJson = False,
 ) -> None:  # fmt: skip

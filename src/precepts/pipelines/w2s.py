@@ -94,13 +94,18 @@ def _run_task(stage: Run, task: Task, config: W2SConfig) -> None:
     stage.write(
         "weak_labels",
         (
-            {"seed": seed, "key": examples[i].key, "label": examples[i].label, "weak": [round(float(p), 6) for p in probs]}
+            {
+                "seed": seed,
+                "key": examples[i].key,
+                "label": examples[i].label,
+                "weak": [round(float(p), 6) for p in probs],
+            }
             for seed, (part, found) in enumerate(zip(splits, labelled, strict=True))
             for i, probs in zip(part.student, found.student, strict=True)
         ),
     )
     stage.write("curves", outcome.curves)
-    stage.write("verdicts", [{"seed": s, **v._asdict()} for s, v in enumerate(outcome.verdicts)])
+    stage.write("verdict", [outcome.verdict._asdict()])
     stage.write("scores", score_rows(outcome, labelled, examples, test))
     sizes = {name: [len(getattr(part, name)) for part in splits] for name in splits[0]._fields}
     stage.finish(rows={"test": len(test), **sizes})
@@ -112,10 +117,12 @@ def measure(run: Run, task: str, config: W2SConfig) -> list[Evidence]:
     rows = stage.rows("scores")
     table = stage.table("scores")
     file = Input(path=str(table.relative_to(run.path)), sha256=file_digest(table))
-    arms = list(rows[0]["correct"])
+    arms = ["naive", *(name for name in config.methods if name != "naive"), EARLY, GUARDED]
     out: list[Evidence] = []
 
-    def add(claim: str, estimator: str, slice_: dict[str, str], params: dict[str, Any], where: dict[str, Any] | None = None) -> None:
+    def add(
+        claim: str, estimator: str, slice_: dict[str, str], params: dict[str, Any], where: dict[str, Any] | None = None
+    ) -> None:
         selected = [row for row in rows if all(row[k] == v for k, v in (where or {}).items())]
         params = {**params, "cluster": "group", "seed": "seed"}
         fields = {k: v for k, v in params.items() if isinstance(v, str)}
@@ -145,7 +152,11 @@ def measure(run: Run, task: str, config: W2SConfig) -> list[Evidence]:
             add("gain_over_naive", "crossed_difference@1", {"arm": arm}, {**score, "score_b": "correct.naive"})
         for right, name in ((1, "right"), (0, "wrong")):
             add(
-                "agreement", "crossed_mean@1", {"arm": arm, "supervisor": name}, {"score": f"agrees.{arm}"}, {"weak": right}
+                "agreement",
+                "crossed_mean@1",
+                {"arm": arm, "supervisor": name},
+                {"score": f"agrees.{arm}"},
+                {"weak": right},
             )
     return out
 
@@ -156,12 +167,14 @@ def guard_rows(run: Run, tasks: Sequence[str], evidence: Sequence[Evidence]) -> 
     config = run.plan["config"]
     guarded = _guarded(W2SConfig.model_validate(config))
     for task in tasks:
-        said = run.stage(task).rows("verdicts")
-        accuracy = {e.slice["arm"]: e.value or 0.0 for e in evidence if e.claim == "w2s/accuracy" and e.slice["task"] == task}
+        said = run.stage(task).rows("verdict")[0]
+        accuracy = {
+            e.slice["arm"]: e.value or 0.0 for e in evidence if e.claim == "w2s/accuracy" and e.slice["task"] == task
+        }
         out.append(
             {
-                "task": task, "method": guarded, "score": float(np.mean([row["score"] for row in said])),
-                "used": float(np.mean([row["use_method"] for row in said])),
+                "task": task, "method": guarded, "score": said["score"],
+                "used": said["use_method"],
                 "gain": accuracy[guarded] - accuracy["naive"], "guarded_gain": accuracy[GUARDED] - accuracy["naive"],
                 "regret": max(accuracy[guarded], accuracy["naive"]) - accuracy[GUARDED],
             }
@@ -190,5 +203,3 @@ def _features(ref: str, examples: Sequence[Example]) -> FloatArray:
     texts = [text for example in examples for text in example.texts]
     return pooled(store.vectors(texts), len(examples[0].texts))
 
-
-ARMS_TITLES = {EARLY: "naive, stopped by held-out weak labels", GUARDED: "the guard's choice"}

@@ -24,14 +24,20 @@ def write_page(run: Run, tasks: Sequence[Task], config: W2SConfig, evidence: Seq
     """Writes `w2s.html` into the run's directory and says where it is."""
     guard = {row["task"]: row for row in run.rows("guard")}
     environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(_HERE), autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        loader=jinja2.FileSystemLoader(_HERE),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
     environment.filters["svg"] = Markup
     page = environment.get_template("w2s.html.j2").render(
         title="Weak-to-strong: " + ", ".join(task.name for task in tasks),
         summary=summary(evidence),
         config=config.model_dump(),
-        tasks=[_section(task, [e for e in evidence if e.slice["task"] == task.name], guard[task.name]) for task in tasks],
+        tasks=[
+            _section(task, [e for e in evidence if e.slice["task"] == task.name], guard[task.name]) for task in tasks
+        ],
         command=command_line(),
     )
     path = run.path / "w2s.html"
@@ -49,7 +55,9 @@ def summary(evidence: Sequence[Evidence]) -> str:
             said.append(f"{task}: the ceiling is not clearly above the supervisor, so there is nothing to recover")
             continue
         best, value = max(((arm, v) for arm, v in pgr.items() if v is not None), key=lambda item: item[1])
-        said.append(f"{task}: naive training recovers {naive:.0%} of the gap, the best arm seen afterwards ({best}) {value:.0%}")
+        said.append(
+            f"{task}: naive training recovers {naive:.0%} of the gap, the best arm seen afterwards ({best}) {value:.0%}"
+        )
     return "; ".join(said) + "."
 
 
@@ -67,7 +75,8 @@ def _section(task: Task, evidence: Sequence[Evidence], guard: Row) -> dict[str, 
         for claim, title in (("w2s/accuracy", "Accuracy on the test rows"), ("w2s/pgr", "PGR"))
         if (panel := _panel(task.name, claim, title, evidence)) is not None
     ]
-    used = f"The guard chose {guard['method']} in {guard['used']:.0%} of the seeds without reading any ground truth"
+    chosen = guard["method"] if guard["used"] else "naive"
+    used = f"Without reading any ground truth, the guard chose {chosen} (score {guard['score']:+.2f})"
     came = f"{guard['method']} then scored {guard['gain']:+.3f} against naive training, the guard's choice {guard['guarded_gain']:+.3f}"
     return {
         "name": task.name, "title": task.title, "citation": task.citation, "licence": task.licence, "role": task.role,

@@ -50,7 +50,9 @@ def crossed_means(columns: Columns, *, resamples: int, seed: int) -> tuple[Float
     np.add.at(totals[num_columns], places, 1.0)
     rng = np.random.default_rng(seed)
     seed_draws = rng.multinomial(len(seeds), np.full(len(seeds), 1 / len(seeds)), size=resamples).astype(float)
-    cluster_draws = rng.multinomial(len(clusters), np.full(len(clusters), 1 / len(clusters)), size=resamples).astype(float)
+    cluster_draws = rng.multinomial(len(clusters), np.full(len(clusters), 1 / len(clusters)), size=resamples).astype(
+        float
+    )
     drawn = np.stack([((seed_draws @ total) * cluster_draws).sum(1) for total in totals])
     with np.errstate(invalid="ignore", divide="ignore"):
         replicates = (drawn[:-1] / drawn[-1]).T
@@ -67,7 +69,13 @@ def crossed_mean(rows: Sequence[Row], *, params: Params, seed: int, level: float
 def crossed_difference(rows: Sequence[Row], *, params: Params, seed: int, level: float) -> Metric:
     """Mean of `score` − `score_b`, the same rows and seeds in both; option `resamples` (2000)."""
     return _estimate(
-        "crossed_difference@1", rows, ("score", "score_b"), lambda m: m[:, 0] - m[:, 1], params=params, seed=seed, level=level
+        "crossed_difference@1",
+        rows,
+        ("score", "score_b"),
+        lambda m: m[:, 0] - m[:, 1],
+        params=params,
+        seed=seed,
+        level=level,
     )
 
 
@@ -79,7 +87,13 @@ def crossed_pgr(rows: Sequence[Row], *, params: Params, seed: int, level: float)
     Where it is defined its interval is finite: a resample's gap counts as at least `margin`.
     """
     return _ratio(
-        "crossed_pgr@1", rows, ("score", "score_b", "score_c"), lambda m: m[:, 0] - m[:, 1], params=params, seed=seed, level=level
+        "crossed_pgr@1",
+        rows,
+        ("score", "score_b", "score_c"),
+        lambda m: m[:, 0] - m[:, 1],
+        params=params,
+        seed=seed,
+        level=level,
     )
 
 

@@ -82,13 +82,14 @@ def checked(task: Task) -> Task:
     return task
 
 
-def balanced(examples: Sequence[Example], num_classes: int) -> list[Example]:
-    """The rows with every class cut to the size of the smallest, first come first kept; order is kept.
+def balanced(examples: Sequence[Example], num_classes: int, *, most: int | None = None) -> list[Example]:
+    """The rows with every class cut to the size of the smallest, or to `most`; first come first kept, order is kept.
 
     Burns et al. 2023, section 4.1: classes are balanced, so chance is 1 / number of classes.
     """
     counts = Counter(example.label for example in examples)
-    room = Counter({label: min(counts[c] for c in range(num_classes)) for label in range(num_classes)})
+    fewest = min(counts[label] for label in range(num_classes))
+    room = Counter(dict.fromkeys(range(num_classes), fewest if most is None else min(fewest, most)))
     kept: list[Example] = []
     for example in examples:
         if room[example.label] > 0:

@@ -30,11 +30,11 @@ class Labelled(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """Class probabilities on the test rows by arm, each (S, N, C), the curves, and what the guard said of each seed."""
+    """Class probabilities on the test rows by arm, each (S, N, C), the curves, and what the guard says of all seeds' held-out rows together."""
 
     test: dict[str, FloatArray]
     curves: list[Row]
-    verdicts: list[Verdict]
+    verdict: Verdict
 
 
 def supervise(
@@ -83,9 +83,7 @@ def students(
         settings: Of the heads.
     """
     num_rows = min(len(part.student) for part in splits)
-    chosen = [
-        np.random.default_rng([seed, 43]).permutation(len(p.student))[:num_rows] for seed, p in enumerate(splits)
-    ]
+    chosen = [np.random.default_rng([seed, 43]).permutation(len(p.student))[:num_rows] for seed, p in enumerate(splits)]
     rows_SN = np.array([np.array(p.student)[pick] for p, pick in zip(splits, chosen, strict=True)])
     weak_SNC = np.stack([found.student[pick] for found, pick in zip(labelled, chosen, strict=True)])
     truth_SNC = np.eye(num_classes)[np.array([[examples[i].label for i in rows] for rows in rows_SN])]
@@ -103,7 +101,6 @@ def students(
     curves: list[Row] = []
     naive, other = names.index("naive"), names.index(guarded)
     early: list[FloatArray] = []
-    verdicts: list[Verdict] = []
     for seed, found in enumerate(labelled):
         for m, name in enumerate(names):
             curves += [
@@ -116,12 +113,14 @@ def students(
             ]  # fmt: skip
         agreed = [agreement(held[e][seed][naive], found.validation) for e in range(settings.epochs)]
         early.append(by_epoch[int(np.argmax(agreed))][seed, naive])
-        verdicts.append(verdict(held[-1][seed][naive], held[-1][seed][other], found.validation))
     final[EARLY] = np.stack(early)
-    final[GUARDED] = np.stack([
-        final[guarded if v.use_method else "naive"][seed] for seed, v in enumerate(verdicts)
-    ])  # fmt: skip
-    return Outcome(final, curves, verdicts)
+    said = verdict(
+        np.concatenate([one[naive] for one in held[-1]]),
+        np.concatenate([one[other] for one in held[-1]]),
+        np.concatenate([found.validation for found in labelled]),
+    )
+    final[GUARDED] = final[guarded if said.use_method else "naive"]
+    return Outcome(final, curves, said)
 
 
 def score_rows(

@@ -94,7 +94,9 @@ class FeatureStore:
             out[rows] = taken[[self._index[keys[i]][1] for i in rows]]
         found = np.zeros((0, 0), dtype=np.float32) if out is None else out
         if not np.isfinite(found).all():
-            raise InputError(f"{self.path} holds features that are not finite. Delete that folder, or use another layer.")
+            raise InputError(
+                f"{self.path} holds features that are not finite. Delete that folder, or use another layer."
+            )
         return found
 
     def _read_index(self) -> None:

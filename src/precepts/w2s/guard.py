@@ -9,6 +9,7 @@ exactly; where it imitates the supervisor's errors it is an upper bound, in favo
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -18,9 +19,11 @@ from precepts.stats import FloatArray
 TOLERANCE = 0.25
 """The share of naive training's agreement above chance that a method may give up; chosen before the tasks were run."""
 
+_ONE_SIDED = 1.645
+
 
 class Verdict(NamedTuple):
-    """What the guard says of one seed's students: `score` is minus the share of agreement given up, 0 for none."""
+    """What the guard says of a task's students: `score` is minus the share of agreement given up, 0 for none."""
 
     naive_agreement: float
     method_agreement: float
@@ -28,11 +31,13 @@ class Verdict(NamedTuple):
     use_method: bool
 
 
-def verdict(naive_NC: FloatArray, method_NC: FloatArray, weak_NC: FloatArray, *, tolerance: float = TOLERANCE) -> Verdict:
+def verdict(
+    naive_NC: FloatArray, method_NC: FloatArray, weak_NC: FloatArray, *, tolerance: float = TOLERANCE
+) -> Verdict:
     """Whether to use the method rather than naive training, from held-out rows without ground truth.
 
-    A naive student that agrees with the held-out weak labels no better than chance learned nothing from them that generalizes: then the
-    method is not used.
+    A naive student whose agreement with the held-out weak labels is not above chance (one-sided, 5 %) learned nothing from them that
+    generalizes: then the method is not used.
 
     Args:
         naive_NC: Probabilities of the naively trained student on rows it was not trained on, shape (N, C).
@@ -44,7 +49,8 @@ def verdict(naive_NC: FloatArray, method_NC: FloatArray, weak_NC: FloatArray, *,
     naive, method = agreement(naive_NC, weak_NC), agreement(method_NC, weak_NC)
     above = naive - chance
     score = (method - naive) / above if above > 0 else -1.0
-    return Verdict(naive, method, score, above > 0 and score >= -tolerance)
+    learned = above > _ONE_SIDED * math.sqrt(chance * (1 - chance) / len(weak_NC))
+    return Verdict(naive, method, score, learned and score >= -tolerance)
 
 
 def agreement(student_NC: FloatArray, weak_NC: FloatArray) -> float:

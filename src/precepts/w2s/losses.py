@@ -155,6 +155,8 @@ def _to_prior(probs_BC: Tensor, prior_C: Tensor | None) -> Tensor:
 
 def _check(logits_BC: Tensor, weak_BC: Tensor, progress: float, weight: float = 0.0) -> None:
     if logits_BC.shape != weak_BC.shape or logits_BC.dim() < 2:
-        raise ValueError(f"logits and weak labels need one shape (..., B, C); got {tuple(logits_BC.shape)}, {tuple(weak_BC.shape)}")
+        raise ValueError(
+            f"logits and weak labels need one shape (..., B, C); got {tuple(logits_BC.shape)}, {tuple(weak_BC.shape)}"
+        )
     if not (0 <= weight <= 1 and 0 <= progress <= 1):
         raise ValueError(f"weight and progress are in [0, 1]; got {weight} and {progress}")

@@ -7,7 +7,6 @@ from functools import partial
 from typing import NamedTuple
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from precepts.data.entry import suggestion
@@ -78,5 +77,5 @@ def kept_rows(method: Method, weak_NC: FloatArray) -> FloatArray:
 def batch_loss(method: Method, logits_BC: Tensor, weak_BC: Tensor, *, progress: float) -> Tensor:
     """The method's loss of each batch, shape (...)."""
     found = method.loss(logits_BC, weak_BC, progress=progress)
-    assert isinstance(found, torch.Tensor) and found.shape == logits_BC.shape[:-2], f"{method.name}: one loss a batch"
+    assert found.shape == logits_BC.shape[:-2], f"{method.name}: one loss a batch"
     return found

@@ -31,28 +31,23 @@ class Split(NamedTuple):
 def pool(task: Task, *, rows: int | None) -> tuple[list[Example], list[int], list[int]]:
     """The rows that are used, and the row numbers of the test part and of the rest.
 
-    Groups are taken in the order of their names' digest, so a larger pool holds the smaller one and its features are reused.
+    Rows are taken in the order of their groups' digest, and a group's digest says whether it is tested on: a larger pool holds the
+    smaller one, part by part, and its features are reused.
 
     Args:
         task: Any.
-        rows: About how many rows in all, whole groups; None for all.
+        rows: At most how many rows in all; None for all.
 
     Raises:
         InputError: If a part would have too few rows of a class.
     """
     ordered = [example for _, _, example in sorted((content_key(e.group), i, e) for i, e in enumerate(task.examples))]
-    ordered = balanced(ordered, len(task.classes))
-    wanted = len(ordered) if rows is None else rows
-    groups: dict[str, list[Example]] = {}
-    for example in ordered:
-        groups.setdefault(example.group, []).append(example)
+    most = None if rows is None else max(1, rows // len(task.classes))
     test: list[Example] = []
     rest: list[Example] = []
-    for members in groups.values():
-        if len(test) + len(rest) >= wanted:
-            break
-        part = test if len(test) < TEST_SHARE * (len(test) + len(rest) + len(members)) else rest
-        part.extend(members)
+    for example in balanced(ordered, len(task.classes), most=most):
+        drawn = int(content_key("test", example.group), 16) % 1000 < 1000 * TEST_SHARE
+        (test if drawn else rest).append(example)
     test, rest = balanced(test, len(task.classes)), balanced(rest, len(task.classes))
     for name, part in (("test", test), ("training", rest)):
         fewest = len(part) // max(1, len(task.classes))

@@ -88,11 +88,17 @@ def _from_file(path: Path) -> Task:
     columns = rows[0][1].keys()
     if "label" not in columns or not ("text" in columns or {"first", "second"} <= columns):
         raise InputError.at(
-            path, 1, f"needs `label` and `text`, or `label`, `first` and `second`; it has {', '.join(columns) or 'none'}"
+            path,
+            1,
+            f"needs `label` and `text`, or `label`, `first` and `second`; it has {', '.join(columns) or 'none'}",
         )
     pairwise = "text" not in columns
     labels = [_text(path, line, row, "label") for line, row in rows]
-    names = _PAIR if pairwise else tuple(sorted(set(labels), key=lambda name: (len(name), name) if name.isdigit() else (99, name)))
+    names = (
+        _PAIR
+        if pairwise
+        else tuple(sorted(set(labels), key=lambda name: (len(name), name) if name.isdigit() else (99, name)))
+    )
     by_label = {name: place for place, name in enumerate(names)} | ({"0": 0, "1": 1} if pairwise else {})
     examples: list[Example] = []
     for (line, row), label in zip(rows, labels, strict=True):
