@@ -92,10 +92,10 @@ def test_order_of_rows_changes_nothing_and_unscored_rows_are_counted():
     assert (more.value, more.n, more.n_unscored) == (found.value, found.n, 1)
 
 
-def test_rows_without_a_seed_or_cluster_and_a_margin_of_zero_are_refused():
+def test_rows_without_a_cluster_and_a_margin_of_zero_are_refused():
     rows = rows_of(*simulated(np.random.default_rng(3), rows=20))
-    with pytest.raises(InputError, match="`seed` and `cluster`"):
-        estimate("crossed_mean@1", [{"score": 1.0, "cluster": 1}] * 3)
+    with pytest.raises(InputError, match="need `cluster`"):
+        estimate("crossed_mean@1", [{"score": 1.0, "seed": 1}] * 3)
     with pytest.raises(InputError, match="above 0"):
         estimate("crossed_pgr@1", rows, params={"margin": 0})
 

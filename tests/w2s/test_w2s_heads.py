@@ -129,9 +129,7 @@ def run_argv(csv_task, tiny_path, out):
     ]
 
 
-def test_the_command_gives_evidence_that_recomputes_and_a_page_and_goes_on(
-    cli, csv_task, tiny_path, tmp_path
-):
+def test_the_command_gives_evidence_that_recomputes_and_a_page_and_goes_on(cli, csv_task, tiny_path, tmp_path):
     from precepts.stats import verify
     from precepts.types import Evidence
 

@@ -40,7 +40,9 @@ def test_a_student_averages_independent_errors_out_and_follows_imitable_ones(see
     x, labels, lengths = planted(seed)
     accuracy = {}
     for kind in KINDS:
-        weak = simulated_labels(labels, accuracy=0.7, kind=kind, num_classes=2, seed=seed, features_ND=x, lengths_N=lengths)
+        weak = simulated_labels(
+            labels, accuracy=0.7, kind=kind, num_classes=2, seed=seed, features_ND=x, lengths_N=lengths
+        )
         arm = Arm(METHODS["naive"], weak[None], np.ones((1, len(x))))
         heads = train_heads([x], [arm], seeds=[seed], settings=HeadSettings(epochs=8, learning_rate=0.02))
         fresh, truth, _ = planted(seed + 50)

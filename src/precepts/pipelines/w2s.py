@@ -202,4 +202,3 @@ def _features(ref: str, examples: Sequence[Example]) -> FloatArray:
     store = FeatureStore(FeatureSource(Path(path), number or default_layer(Path(path))))
     texts = [text for example in examples for text in example.texts]
     return pooled(store.vectors(texts), len(examples[0].texts))
-

@@ -25,24 +25,26 @@ def crossed_means(columns: Columns, *, resamples: int, seed: int) -> tuple[Float
     """The mean of each column, shape (K,), and its values on the resamples, shape (resamples, K).
 
     Args:
-        columns: Complete rows; each needs `seed`, and `cluster` (the row's own name, or what it was sampled with).
+        columns: Complete rows; each needs `cluster` (the row's own name, or what it was sampled with). Rows without `seed` are one run.
         resamples: How many.
         seed: Of the resampling.
 
     Raises:
-        InputError: If a row lacks `seed` or `cluster`.
+        InputError: If a row lacks `cluster`.
     """
     for row in columns.rows:
-        if row.get("seed") is None or row.get("cluster") is None:
-            raise InputError("Crossed estimators need `seed` and `cluster` on every scored row; one lacks them.")
-    seeds = sorted({str(row["seed"]) for row in columns.rows})
+        if row.get("cluster") is None:
+            raise InputError(
+                "Crossed estimators need `cluster` on every scored row, the row's own name if nothing else; one lacks it."
+            )
+    seeds = sorted({str(row.get("seed")) for row in columns.rows})
     clusters = sorted({str(row["cluster"]) for row in columns.rows})
     at_seed = {name: place for place, name in enumerate(seeds)}
     at_cluster = {name: place for place, name in enumerate(clusters)}
     num_columns = columns.values.shape[1]
     totals = np.zeros((num_columns + 1, len(seeds), len(clusters)))
     places = (
-        np.array([at_seed[str(row["seed"])] for row in columns.rows]),
+        np.array([at_seed[str(row.get("seed"))] for row in columns.rows]),
         np.array([at_cluster[str(row["cluster"])] for row in columns.rows]),
     )
     for k in range(num_columns):
@@ -76,6 +78,7 @@ def crossed_difference(rows: Sequence[Row], *, params: Params, seed: int, level:
         params=params,
         seed=seed,
         level=level,
+        unit="difference",
     )
 
 

@@ -77,7 +77,11 @@ def checked(task: Task) -> Task:
     counts = Counter(example.label for example in task.examples)
     absent = [name for label, name in enumerate(task.classes) if not counts[label]]
     if len(task.classes) < 2 or absent:
-        which = f"no row has {', '.join(map(repr, absent))}" if absent else f"all rows are {task.classes[0]!r}"
+        which = (
+            f"no row has {', '.join(map(repr, absent))}"
+            if absent
+            else f"all rows are {', '.join(map(repr, task.classes))}"
+        )
         raise InputError(f"{task.name}: a task needs rows of at least two classes; {which}.")
     return task
 

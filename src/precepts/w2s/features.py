@@ -67,7 +67,7 @@ class FeatureStore:
         self._index: dict[str, tuple[Path, int]] = {}
 
     def vectors(self, texts: Sequence[str]) -> FloatArray:
-        """The features of each text, shape (N, D), float32; those that are missing are computed and kept.
+        """The features of each text, shape (N, D); those that are missing are computed and kept.
 
         Raises:
             InputError: If a text is longer than the model can read, or a feature is not finite.
@@ -85,14 +85,13 @@ class FeatureStore:
         by_shard: dict[Path, list[int]] = {}
         for i, key in enumerate(keys):
             by_shard.setdefault(self._index[key][0], []).append(i)
-        out: FloatArray | None = None
+        parts: dict[int, FloatArray] = {}
         for shard, rows in by_shard.items():
-            states = load_file(shard)["states"].float().numpy()
+            states = load_file(shard)["states"].double().numpy()
             half = states.shape[1] // 2
             taken = states[:, :half] if self.source.pooling == "last" else states[:, half:]
-            out = np.zeros((len(keys), half), dtype=np.float32) if out is None else out
-            out[rows] = taken[[self._index[keys[i]][1] for i in rows]]
-        found = np.zeros((0, 0), dtype=np.float32) if out is None else out
+            parts |= {i: taken[self._index[keys[i]][1]] for i in rows}
+        found: FloatArray = np.stack([parts[i] for i in range(len(keys))]) if keys else np.zeros((0, 0))
         if not np.isfinite(found).all():
             raise InputError(
                 f"{self.path} holds features that are not finite. Delete that folder, or use another layer."

@@ -64,4 +64,5 @@ def rank_correlation(predicted: list[float], actual: list[float]) -> float | Non
 
     if len(predicted) < 3 or len(set(predicted)) < 2 or len(set(actual)) < 2:
         return None
-    return float(np.asarray(spearmanr(predicted, actual).statistic))
+    correlation, _ = spearmanr(predicted, actual)
+    return float(correlation)

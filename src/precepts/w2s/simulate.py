@@ -13,7 +13,7 @@ from precepts.errors import InputError
 from precepts.stats import FloatArray
 
 ErrorKind = Literal["independent", "imitable", "long"]
-"""Errors drawn by chance; errors on one side of a direction in the student's features; errors on the longest texts."""
+"""Errors drawn by chance; errors a linear head can imitate, as if a false score were added to each class; errors on the longest texts."""
 
 
 def simulated_labels(
@@ -27,7 +27,7 @@ def simulated_labels(
         accuracy: Share of rows labelled right, in each class alike (to the nearest row).
         kind: Which rows are labelled wrong.
         num_classes: Of the task.
-        seed: Draws the errors, their wrong classes and the direction.
+        seed: Draws the errors, their wrong classes and the false scores.
         features_ND: The student's features; for `imitable`.
         lengths_N: Lengths of the texts; for `long`.
         sure: The probability given to the class that is named, above 1 / `num_classes`.
@@ -36,17 +36,23 @@ def simulated_labels(
         InputError: If the accuracy is outside [0, 1], or what the kind reads is not given.
     """
     if kind not in get_args(ErrorKind) or not 0 <= accuracy <= 1:
-        raise InputError(f"A simulated supervisor is {', '.join(get_args(ErrorKind))} with accuracy 0 to 1; got {kind}, {accuracy}.")
+        raise InputError(
+            f"A simulated supervisor is {', '.join(get_args(ErrorKind))} with accuracy 0 to 1; got {kind}, {accuracy}."
+        )
     rng = np.random.default_rng([seed, 97])
     labels = labels_N.astype(int)
+    other = (labels + rng.integers(1, num_classes, size=len(labels))) % num_classes
     if kind == "independent":
         order = rng.random(len(labels))
     elif kind == "imitable":
         if features_ND is None:
             raise InputError("Errors that can be imitated need the student's features.")
-        direction = rng.normal(size=features_ND.shape[1])
         scale = np.maximum(features_ND.std(0), 1e-9)
-        order = ((features_ND - features_ND.mean(0)) / scale) @ direction
+        scores_NC = ((features_ND - features_ND.mean(0)) / scale) @ rng.normal(size=(features_ND.shape[1], num_classes))
+        rows_N = np.arange(len(labels))
+        own_N = scores_NC[rows_N, labels].copy()
+        scores_NC[rows_N, labels] = -np.inf
+        other, order = scores_NC.argmax(1), scores_NC.max(1) - own_N
     else:
         if lengths_N is None:
             raise InputError("Errors on the longest texts need the texts' lengths.")
@@ -55,7 +61,7 @@ def simulated_labels(
     for label in range(num_classes):
         rows = np.flatnonzero(labels == label)
         wrong = rows[np.argsort(-order[rows], kind="stable")][: round((1 - accuracy) * len(rows))]
-        named[wrong] = (label + rng.integers(1, num_classes, size=len(wrong))) % num_classes
+        named[wrong] = other[wrong]
     out = np.full((len(labels), num_classes), (1 - sure) / (num_classes - 1))
     out[np.arange(len(labels)), named] = sure
     return out
