@@ -20,7 +20,6 @@ Estimators: `wilson@1` `newcombe@1` `paired_difference@1` `percentile@1` `bca@1`
 """
 
 from precepts.stats.bootstrap import Resampled, bca_interval, bootstrap, percentile_interval
-from precepts.stats.crossed import crossed_means
 from precepts.stats.detection import Detection, detection, implied_cost_ratio, optimal_criterion
 from precepts.stats.distributions import FloatArray
 from precepts.stats.evidence import lookup, matches, recompute, select_rows, verify
@@ -53,6 +52,7 @@ from precepts.stats.rates import (
 )
 from precepts.stats.registry import Estimator, Interval, Params, estimate, estimator, estimators
 from precepts.stats.rows import Row
+from precepts.stats.seeds import crossed_means
 from precepts.stats.threshold import maximin_threshold
 
 __all__ = [
