@@ -18,6 +18,8 @@ ROW = st.fixed_dictionaries(
         "score": BIT,
         "score_b": BIT,
         "score_c": BIT,
+        "score_d": BIT,
+        "seed": st.integers(0, 2),
         "label": BIT,
         "cluster": st.integers(0, 5),
         "arm": st.sampled_from("ab"),
@@ -80,7 +82,17 @@ def test_unscored_rows_are_counted_and_move_nothing(name, rows, bad):
 @pytest.mark.parametrize("name", EVERY)
 @pytest.mark.parametrize("num_unscored", [0, 3])
 def test_no_scored_row_has_no_value(name, num_unscored):
-    row = {"score": None, "score_b": 1, "score_c": 1, "label": 1, "cluster": 1, "arm": "a", "group": "t", "fold": 0}
+    row = {
+        "score": None,
+        "score_b": 1,
+        "score_c": 1,
+        "score_d": 1,
+        "label": 1,
+        "cluster": 1,
+        "arm": "a",
+        "group": "t",
+        "fold": 0,
+    }
     found = run(name, [row] * num_unscored)
     assert (found.value, found.low, found.high, found.n, found.n_unscored) == (None, None, None, 0, num_unscored)
 

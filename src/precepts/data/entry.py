@@ -64,6 +64,8 @@ class DataFile:
         copy: Name of the file in a folder of copies; the name at the end of `url` if nothing was changed.
         copy_sha256: Digest of that copy; empty if nothing was changed.
         change: What was changed in the copy, in words.
+        member: The file meant, where the public file is an archive of several; the copy is that file alone.
+        encoding: Of the text.
     """
 
     key: str
@@ -72,6 +74,8 @@ class DataFile:
     copy: str = ""
     copy_sha256: str = ""
     change: str = ""
+    member: str = ""
+    encoding: str = "utf-8-sig"
 
     @property
     def name(self) -> str:
