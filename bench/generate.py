@@ -90,7 +90,11 @@ def main(size: int) -> None:
         seconds["ours"].append(taken(ours, "precepts_shared_prefix"))
     for name, found in seconds.items():
         rate = [round(len(prompts) * NEW_TOKENS / s, 1) for s in found]
-        print(json.dumps({"engine": name, "prompts": len(prompts), "shared_tokens": shared, "new_tokens_per_second": rate}))
+        print(
+            json.dumps(
+                {"engine": name, "prompts": len(prompts), "shared_tokens": shared, "new_tokens_per_second": rate}
+            )
+        )
     for peer in ("plain", "reuse"):
         times = [theirs / mine for theirs, mine in zip(seconds[peer], seconds["ours"], strict=True)]
         print(f"{'ratio to plain generate' if peer == 'plain' else 'ratio'}: {statistics.median(times):.2f}")

@@ -23,7 +23,7 @@ StopReason = Literal["stop", "length", "error"]
 def content_key(*parts: object) -> str:
     """Sixteen hex digits that name the parts' content: equal parts, equal key, on any machine."""
     text = json.dumps(parts, sort_keys=True, ensure_ascii=False, separators=(",", ":"), default=str)
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
 
 class Frozen(BaseModel):

@@ -1,8 +1,8 @@
 """Data: cases of one's own, the starter pack, and a registry of public sets with licence, revision and digest."""
 
-from precepts.data.cases import STARTER, load_cases, load_labelled, parse_cases
+from precepts.data.cases import STARTER, load_cases, load_labelled, load_texts, parse_cases
 from precepts.data.classification import CLASSIFICATION, classification_entry
-from precepts.data.entry import DataFile, Entry, LabelledAnswer
+from precepts.data.entry import DataFile, Entry, LabelledAnswer, LabelledText
 from precepts.data.files import cache, copies, find, read_texts
 from precepts.data.overlap import ngrams, overlaps
 from precepts.data.registry import ENTRIES, entry
@@ -14,6 +14,7 @@ __all__ = [
     "DataFile",
     "Entry",
     "LabelledAnswer",
+    "LabelledText",
     "cache",
     "classification_entry",
     "copies",
@@ -21,6 +22,7 @@ __all__ = [
     "find",
     "load_cases",
     "load_labelled",
+    "load_texts",
     "ngrams",
     "overlaps",
     "parse_cases",
