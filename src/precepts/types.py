@@ -82,6 +82,10 @@ class Case(Frozen):
     def _ends_on_user(self) -> Case:
         if not self.messages or self.messages[-1].role != "user":
             raise ValueError("a conversation must end on a user turn")
+        try:
+            "".join(m.content for m in self.messages).encode()
+        except UnicodeEncodeError:
+            raise ValueError("a turn holds half a character (a lone surrogate)") from None
         return self
 
     @property

@@ -165,3 +165,12 @@ def test_weak_labels_that_are_all_equal_leave_nothing_half_written(cli, tiny_pat
     assert done.code == 2
     assert "same class" in done.err
     assert not (tmp_path / "run" / "own").exists()
+
+
+@pytest.mark.parametrize(
+    ("methods", "watched"), [(("hard", "logconf"), "logconf"), (("naive", "product"), "product"), (("naive",), "naive")]
+)
+def test_the_guard_watches_the_confidence_loss_where_it_is_run(methods, watched):
+    from precepts.pipelines.w2s import W2SConfig, _guarded
+
+    assert _guarded(W2SConfig(tasks=("t",), methods=methods)) == watched

@@ -188,8 +188,8 @@ def guard_rows(run: Run, tasks: Sequence[str], evidence: Sequence[Evidence]) -> 
 
 
 def _guarded(config: W2SConfig) -> str:
-    """The method that the guard watches: the first that is not naive training."""
-    return next((name for name in config.methods if name != "naive"), "naive")
+    """The method that the guard watches: logconf if it is run, else the first that is not naive training."""
+    return next((name for name in ("logconf", *config.methods) if name in config.methods and name != "naive"), "naive")
 
 
 def _features(ref: str, examples: Sequence[Example]) -> FloatArray:

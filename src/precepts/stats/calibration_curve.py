@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
+from scipy.special import expit
 
 from precepts.errors import InputError
 from precepts.stats.distributions import FloatArray, chi_square_tail
@@ -120,7 +121,7 @@ def _objective(design: FloatArray, outcomes: FloatArray, counts: FloatArray, bet
     eta = design @ beta
     value = float(np.sum(counts * (outcomes * eta - np.logaddexp(0, eta))))
     if firth:
-        p = 1 / (1 + np.exp(-eta))
+        p = expit(eta)
         sign, logdet = np.linalg.slogdet(design.T @ (design * (counts * p * (1 - p))[:, None]))
         value += 0.5 * float(logdet) if sign > 0 else -1e9
     return value
@@ -134,7 +135,7 @@ def _fit(
     value = _objective(design, outcomes, counts, beta, firth=firth)
     inverse = np.eye(2)
     for _ in range(100):
-        p = 1 / (1 + np.exp(-(design @ beta)))
+        p = expit(design @ beta)
         weights = counts * p * (1 - p)
         information = design.T @ (design * weights[:, None])
         if np.linalg.cond(information) > 1e12:

@@ -205,6 +205,8 @@ def trade_off_estimate(rows: Sequence[Row], *, params: Params, seed: int, level:
     of, others = str(params.get("of", "")), [str(one) for one in cast("list[object]", params.get("against") or [])]
     ratings, names = ratings_of(rows, params)
     num_unscored = num_unscored_in([row for row in rows if str(row.get("arm", "")) in (of, *others)])
+    if not names:
+        return as_metric("trade_off@1", None, None, level=level, n=0, num_unscored=num_unscored)
     if missing := [name for name in (of, *others) if name not in names]:
         raise InputError(f"trade_off@1: no row has the arm {missing[0]!r}; there are {', '.join(names)}.")
     weights = {names.index(of): 1.0} | {names.index(name): -1 / len(others) for name in others}
