@@ -10,7 +10,7 @@ exactly; where it imitates the supervisor's errors it is an upper bound, in favo
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -64,5 +64,5 @@ def rank_correlation(predicted: list[float], actual: list[float]) -> float | Non
 
     if len(predicted) < 3 or len(set(predicted)) < 2 or len(set(actual)) < 2:
         return None
-    correlation, _ = spearmanr(predicted, actual)
-    return float(correlation)
+    found: Any = spearmanr(predicted, actual)
+    return float(found.statistic)
