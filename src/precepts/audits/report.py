@@ -153,7 +153,7 @@ def finding_table(findings: Sequence[Finding]) -> tuple[list[str], list[list[str
         [
             one.grouping, one.group, title(one.measure), one.kind, interval(one.evidence, sign=one.kind != "bar"),
             f"{'' if one.kind == 'bar' else '±'}{number(one.margin)}", f"{one.evidence.n:,}",
-            "–" if one.p_bh is None else f"{one.p_bh:.2g}", one.verdict, more(one),
+            "–" if one.p_bh is None else f"{one.p_bh:.2g}" if one.p_bh > 1e-99 else "< 1e-99", one.verdict, more(one),
         ]
         for one in findings
     ]  # fmt: skip
