@@ -19,7 +19,6 @@ from precepts.stats import rate_sample_size
 from precepts.types import Evidence
 
 Verdict = Literal["pass", "fail", "insufficient"]
-_ORDER: tuple[Verdict, ...] = ("fail", "insufficient", "pass")
 EXIT_CODES: dict[Verdict, int] = {"pass": 0, "fail": 1, "insufficient": 3}
 
 Check = Callable[[Evidence], Sequence[str]]
@@ -39,7 +38,9 @@ class GateResult:
 
 def worst(verdicts: Sequence[Verdict]) -> Verdict:
     """`fail` if any failed, else `insufficient` if any is, else `pass`; of none it is `insufficient`."""
-    return next((one for one in _ORDER if one in verdicts), "insufficient")
+    if "fail" in verdicts:
+        return "fail"
+    return "pass" if verdicts and all(one == "pass" for one in verdicts) else "insufficient"
 
 
 def exit_code(results: Sequence[GateResult]) -> int:
