@@ -7,11 +7,11 @@ from typing import Any
 
 import yaml
 
+from precepts.cards.arms import arm_of, set_of
 from precepts.cards.claims import claim_of
 from precepts.cards.context import Card
 from precepts.cards.decision import SAID
 from precepts.cards.figures import interval_text, is_difference, value_text
-from precepts.cards.tables import arm_of, set_of
 from precepts.cards.text import clip
 from precepts.types import Evidence
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from precepts.cards.arms import arm_of, pair_of, set_of
 from precepts.cards.claims import CHANCE, claim_of, claim_order, scale_of
 from precepts.cards.facts import Facts
 from precepts.cards.figures import interval_text, is_difference, value_text
 from precepts.cards.pareto import Point, pareto
 from precepts.cards.plots import Mark, Panel, curve, forest
-from precepts.cards.tables import Tables, arm_of, pair_of, set_of
+from precepts.cards.tables import Tables
 from precepts.types import Evidence
 
 PLOTTED = (

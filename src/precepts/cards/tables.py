@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from precepts.cards.arms import arm_of, arms_of, main_set_of, pair_of, set_of
 from precepts.cards.claims import CLAIMS, Claim, claim_of, claim_order
 from precepts.cards.figures import interval_text, is_difference, level_text, sign_text, value_text
 from precepts.cards.recompute import evidence_id
@@ -13,7 +14,6 @@ from precepts.cards.sections import ORDER, is_core, section_of
 from precepts.policy import Policy
 from precepts.types import Evidence
 
-_ARM_ORDER = ("base", "policy in prompt", "sft")
 _PLACED = {"arm", "set", "category"}
 UNSCORED_WARNING = 0.05
 """The share of unscored answers from which the card warns: more could move a rate by as much."""
@@ -72,34 +72,6 @@ class Tables:
     others: Table
     sections: dict[str, Table]
     unmeasured: tuple[str, ...]
-
-
-def arm_of(row: Evidence) -> str:
-    """The arm that was measured; a row without one names its model."""
-    return row.slice.get("arm", row.model)
-
-
-def set_of(row: Evidence) -> str:
-    """The set of cases that was used."""
-    return row.slice.get("set", "all cases")
-
-
-def pair_of(row: Evidence) -> str:
-    """The arm and the one it is compared with."""
-    return f"{arm_of(row)} − {row.baseline or 'baseline'}"
-
-
-def arms_of(evidence: Iterable[Evidence]) -> tuple[str, ...]:
-    """The arms, the usual ones first, others as they come."""
-    found = list(dict.fromkeys(arm_of(row) for row in evidence))
-    usual = [arm for arm in _ARM_ORDER if arm in found]
-    return tuple(usual + [arm for arm in found if arm not in usual])
-
-
-def main_set_of(evidence: Sequence[Evidence]) -> str:
-    """The set that the verdict speaks of: `test`, else the first that was measured."""
-    sets = [set_of(row) for row in evidence if not is_difference(row)] or ["test"]
-    return "test" if "test" in sets else sets[0]
 
 
 def make_tables(evidence: Sequence[Evidence], policy: Policy) -> Tables:
