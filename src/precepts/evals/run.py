@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -132,7 +132,7 @@ def _inspect(suite: Suite, ref: str, stage: Run, settings: Settings, *, weights:
 
 
 @contextmanager
-def _opened(ref: str) -> Iterator[Model]:
+def _opened(ref: str) -> Generator[Model]:
     """The model as Inspect calls it; what runs here is closed afterwards."""
     name = inspect_reference(ref)
     try:

@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from inspect_ai.model import ChatMessageSystem, ChatMessageUser, GenerateConfig, Model, model_roles
+from inspect_ai.model import ChatMessage, ChatMessageSystem, ChatMessageUser, GenerateConfig, Model, model_roles
 
 from precepts.judges.prompting import fence, fill, template
 
@@ -44,7 +44,7 @@ async def grade(prompt: str, values: Mapping[str, str], *, wanted: Mapping[str, 
     """
     judge = grader_name(prompt, by)
     marked = {**values, "FENCE": fence(*values.values())}
-    messages = [
+    messages: list[ChatMessage] = [
         ChatMessageSystem(content=template("grader").strip()),
         ChatMessageUser(content=fill(template(prompt), marked).strip()),
     ]
