@@ -133,7 +133,7 @@ def test_the_decision_span_carries_the_balanced_weight(policy: Policy) -> None:
 def test_a_case_without_an_answer_teaches_its_decision_alone(policy: Policy) -> None:
     w = Weights()
     (example,) = build_examples([FREE], {}, policy=policy)
-    assert example.spans == ((OPENING, w.opening), (" comply", w.verdict), ("\nclause: P1", w.clause))
+    assert example.spans == ((OPENING, 0.0), (" comply", w.verdict), ("\nclause: P1", w.clause))
     assert not example.ends, "the end of turn after a bare decision would teach to answer nothing"
 
 

@@ -115,7 +115,7 @@ def test_flipping_a_clause_flips_what_a_guided_teacher_writes(
         assert verdicts(governed, policy, made) == {c.id: next(iter(seen[-1][0])) for c in governed}
     (before, after), styles = seen, policies[0].styles
     assert before == ({"refuse"}, {"I'm sorry, but I can't help with"}, {styles["refuse"]})
-    assert after == ({"comply"}, {""}, {styles["comply"]})
+    assert after == ({"comply"}, {"Sure."}, {styles["comply"]})
 
 
 def test_a_case_authors_disposition_moves_neither_generation_nor_examples(policies: tuple[Policy, Policy]) -> None:

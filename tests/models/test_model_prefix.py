@@ -31,7 +31,10 @@ def through_prefix(model: Any) -> torch.Tensor:
     positions_BT = (torch.arange(ids_BT.shape[1]) + len(PREFIX)).expand(len(ROWS), -1)
     with shared_prefix.shared(model, held):
         return model.model(
-            input_ids=ids_BT, position_ids=positions_BT, past_key_values=DynamicCache(config=model.config), use_cache=True
+            input_ids=ids_BT,
+            position_ids=positions_BT,
+            past_key_values=DynamicCache(config=model.config),
+            use_cache=True,
         ).last_hidden_state
 
 

@@ -11,17 +11,15 @@ from scipy import stats as scipy_stats
 
 from precepts.errors import InputError
 from precepts.stats import (
-    JudgeErrors,
     clustered_wilson_interval,
     cons_at_k,
     estimate,
     non_inferiority,
     pass_at_k,
     permutation_test,
-    rogan_gladen,
-    rogan_gladen_interval,
     wilson_interval,
 )
+from precepts.stats.corrected import JudgeErrors, rogan_gladen, rogan_gladen_interval
 from precepts.types import Metric
 
 PERFECT = JudgeErrors(10**6, 10**6, 10**6, 10**6)

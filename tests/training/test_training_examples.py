@@ -89,7 +89,7 @@ _ROWS = st.lists(
 def test_a_shared_prefix_is_what_all_begin_with_and_none_learns(rows: list[tuple[list[int], list[int]]]) -> None:
     tokens = [Tokens(prompt + body, [0.0] * len(prompt) + [1.0] * len(body)) for prompt, body in rows]
     length = len(prefix := shared_prefix(tokens))
-    for ids, weights in tokens:
+    for ids, weights, _ in tokens:
         assert ids[:length] == prefix
         assert not any(weights[:length])
         assert len(ids) > length
@@ -124,6 +124,18 @@ def test_the_plan_follows_the_seed_and_groups_by_length() -> None:
     assert [min(step) for step in one[:20]] != sorted(min(step) for step in one[:20]), "steps are shuffled"
     spread = [max(lengths[i] for i in step) - min(lengths[i] for i in step) for step in one]
     assert max(spread) <= 100 + 2 * 8, "a step pads little"
+
+
+def test_twins_of_like_length_share_a_step() -> None:
+    lengths = [40 + i % 37 for i in range(400)]
+    pairs = [f"p{i % 200}" for i in range(400)]
+    lengths[200:] = [n + i % 5 for i, n in enumerate(lengths[:200])]
+    steps = plan_steps(lengths, batch_size=32, epochs=2, seed=0, pairs=pairs)
+    assert sorted(i for step in steps for i in step) == sorted([*range(400), *range(400)])
+    whole = sum(sum((i + 200) in step for i in step if i < 200) for step in steps)
+    assert whole >= 2 * (200 - len(steps)), "only a step's edge parts twins"
+    far = plan_steps([10, 200], batch_size=1, epochs=1, seed=0, pairs=["p", "p"])
+    assert sorted(far) == [[0], [1]]
 
 
 def test_the_digest_names_the_training_set() -> None:

@@ -41,7 +41,7 @@ def plainly(model: Any, tokens: list[Tokens]) -> tuple[Any, Any, Any]:
     logits: list[Any] = []
     targets: list[int] = []
     weights: list[float] = []
-    for ids, wanted in tokens:
+    for ids, wanted, _ in tokens:
         out_TV = model(input_ids=torch.tensor([ids]), use_cache=False).logits[0]
         for position, weight in enumerate(wanted):
             if weight > 0:

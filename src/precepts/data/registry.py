@@ -23,6 +23,9 @@ _RBR = "7f489fa6b38d72468235f275c23bf3f0c849e5ca"
 _IFEVAL = "06f08ff3b2681a7e875124aa6946bcc93739aced"
 _BBQ = "bea11bd97d79217245b5871acd247b9d6eb24598"
 _STAR1 = "b49333598887845f148ed1b4d2576dc2bff7581a"
+_SAFEGUARD = "7ec06bb91dbd368c5c33e3fe93fbe5ddfb98c471"
+_MODEL_COMMUNITY = "22b3bd48562616f9379eb6fa63abe131346a6de6"
+_HATECHECK = "d84302298ceeb34f4b0dde2d8a1f4932c2caa612"
 
 _ENTRIES = (
     Entry(
@@ -314,6 +317,70 @@ _ENTRIES = (
             ),
         ),
         note="The last file tells which answer is the stereotyped one.",
+    ),
+    Entry(
+        name="spam_policy",
+        title="The example spam policy's golden messages",
+        citation="The gpt-oss-safeguard repository",
+        licence="Apache-2.0",
+        revision=_SAFEGUARD,
+        files=(
+            DataFile(
+                key="all",
+                url=_raw("openai/gpt-oss-safeguard", _SAFEGUARD, "example_policies/spam/golden_dataset.csv"),
+                sha256="3a3671979379cb7b1cbe413881c4ad47ac0b8e33ff6ab0ffcf65ab442b2ca811",
+            ),
+        ),
+        note="40 messages written for the policy, in the order of their labels.",
+        texts=parse.spam_policy,
+    ),
+    Entry(
+        name="teen_safety_policies",
+        title="Answers to teenagers under four policies, without those about sexual content",
+        citation="The ROOST model community, teen safety policy pack",
+        licence="Apache-2.0",
+        revision=_MODEL_COMMUNITY,
+        files=tuple(
+            DataFile(
+                key=key,
+                url=_raw(
+                    "roostorg/model-community",
+                    _MODEL_COMMUNITY,
+                    f"resources/policy-packs/openAI/teen-safety/datasets/{key}.csv",
+                ),
+                sha256=digest,
+            )
+            for key, digest in (
+                (
+                    "age-restricted-goods-and-services",
+                    "7e17029fed64eea2cda56999d502f3e78d1d11bab33d10a7d3ae5c6037af6f93",
+                ),
+                ("dangerous-content", "3bb285e24ed565c5640716054eeb22d070a35ac3ab89f37d634eb604e82fb1c4"),
+                ("graphic-violent-content", "79c46cfc19f57bd0a1345a2a6d7be6853aebd16a446ec603262dcec774dbfd8f"),
+                ("harmful-body-ideals", "f0a375db63558bb6dba0b7dff62719777070bf68fc22ade7ff1aac09559989dc"),
+            )
+        ),
+        note="Synthetic prompts and answers, by the set's own word.",
+        texts=parse.teen_safety_policies,
+    ),
+    Entry(
+        name="hatecheck",
+        title="HateCheck: functional tests for detecting hateful posts",
+        citation="Röttger et al. 2020, arXiv 2012.15606",
+        licence="CC-BY-4.0",
+        revision=_HATECHECK,
+        files=tuple(
+            DataFile(key=key, url=_raw("paul-rottger/hatecheck-data", _HATECHECK, name), sha256=digest)
+            for key, name, digest in (
+                ("cases", "test_suite_cases.csv", "ecf0dc1e93fccc90b6f880e632b19e635c0f0a68b3157915a9e20b6938f121cf"),
+                (
+                    "annotations",
+                    "all_annotations.csv",
+                    "080b5a57327829a4ea27219a22acc7b6eee8f3af1074424e49e116225d53264f",
+                ),
+            )
+        ),
+        texts=parse.hatecheck,
     ),
 )
 

@@ -20,16 +20,17 @@ from precepts.types import Case, Completion, Disposition, Frozen
 class Weights(Frozen):
     """How much each part of a completion counts.
 
-    The opening is format; the verdict is the decision; the answer's first words carry it out, and are a decision again:
+    The opening is format, learned from whole completions alone: learned ten thousand times more, it comes back after any blank line.
+    The verdict is the decision; the answer's first words carry it out, and are a decision again:
     refusals all begin alike, so without weight there they are the likeliest beginning whatever the verdict was.
     """
 
-    opening: float = 0.02
+    opening: float = 0.1
     verdict: float = 1.0
     clause: float = 0.1
     why: float = 0.05
     first_words: float = 1.0
-    answer: float = 0.15
+    answer: float = 0.25
     answer_repeats: int = 3
     max_balance: float = 4.0
 
@@ -62,11 +63,18 @@ def build_examples(
     factor = balance([verdict for _, verdict, _, _ in chosen], most=w.max_balance)
     out: list[Example] = []
     for case, verdict, clause, completion in chosen:
-        spans = [(OPENING, w.opening), (f" {verdict}", w.verdict * factor[verdict]), (f"\nclause: {clause}", w.clause)]
+        opening = w.opening if completion is not None else 0.0
+        spans = [(OPENING, opening), (f" {verdict}", w.verdict * factor[verdict]), (f"\nclause: {clause}", w.clause)]
         if completion is not None and completion.cot is not None:
             why = completion.cot.rpartition("why:")[2].strip()
             spans += [(f"\nwhy: {why}\n</think>\n", w.why), *_answer_spans(completion.answer, w)]
-        example = Example(case_id=case.id, messages=case.messages, spans=tuple(spans), ends=completion is not None)
+        example = Example(
+            case_id=case.id,
+            messages=case.messages,
+            spans=tuple(spans),
+            ends=completion is not None,
+            pair=case.pair,
+        )
         out += [example] * (w.answer_repeats if completion is not None else 1)
     return out
 

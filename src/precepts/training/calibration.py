@@ -25,7 +25,7 @@ class Calibration(NamedTuple):
 
 
 def calibrate(log_probs: Sequence[Sequence[float]], asked: Sequence[Disposition]) -> Calibration:
-    """The biases under which the least recalled of refuse and comply is recalled most, and safe_complete as well as that allows.
+    """The biases under which the least recalled of refuse and comply is recalled most, then the least recalled of all three.
 
     Args:
         log_probs: Of refuse, comply, safe_complete right after the opening, shape (N, 3).
@@ -43,7 +43,7 @@ def calibrate(log_probs: Sequence[Sequence[float]], asked: Sequence[Disposition]
         best = -1.0
         for candidate in np.arange(-6.0, 6.01, 0.25):
             found = _recall(scores_N3 + np.array([refuse, 0.0, candidate]), labels_N)
-            value = float(np.mean(list(found.values()))) - 1e-6 * abs(candidate)
+            value = min(found.values()) + 1e-3 * float(np.mean(list(found.values()))) - 1e-6 * abs(candidate)
             if value > best:
                 best, safe = value, float(candidate)
     after = _recall(scores_N3 + np.array([refuse, 0.0, safe]), labels_N)

@@ -15,6 +15,9 @@ from precepts.types import Frozen, Message
 _END_FACTOR = 4.0
 """The end of turn is one token, and a model that misses it rambles: it counts as four of the answer's."""
 
+_NEAR = 8
+"""Tokens by which the examples of a pair may differ in length and still share a step."""
+
 
 class Example(Frozen):
     """One training example. `messages` is the bare conversation: no policy text stands in it.
@@ -23,6 +26,7 @@ class Example(Frozen):
         spans: (text, weight) in order; their texts joined are the completion. Weight 0 is read but not learned.
         decision: Index of the span whose first token decides.
         ends: Whether the completion ends here, so that the end of turn is learned too.
+        pair: Examples of one pair go into one step where their lengths allow, so that what they share cancels out in its gradient.
     """
 
     case_id: str
@@ -30,6 +34,7 @@ class Example(Frozen):
     spans: tuple[tuple[str, float], ...]
     decision: int = 1
     ends: bool = True
+    pair: str | None = None
 
 
 class Tokens(NamedTuple):
@@ -37,6 +42,7 @@ class Tokens(NamedTuple):
 
     ids: list[int]
     weights: list[float]
+    pair: str | None = None
 
 
 def tokenize(
@@ -61,7 +67,7 @@ def tokenize(
     if example.ends:
         ids.append(end)
         weights.append(min(1.0, _END_FACTOR * bounds[-1][1]))
-    return Tokens(ids, weights)
+    return Tokens(ids, weights, example.pair)
 
 
 def shared_prefix(tokens: Sequence[Tokens]) -> list[int]:
@@ -74,16 +80,35 @@ def shared_prefix(tokens: Sequence[Tokens]) -> list[int]:
     return first.ids[: max(0, length - 1)]
 
 
-def plan_steps(lengths: Sequence[int], *, batch_size: int, epochs: int, seed: int) -> list[list[int]]:
-    """The whole training run: example indices of every step, of similar length within a step, shuffled by the seed."""
+def plan_steps(
+    lengths: Sequence[int], *, batch_size: int, epochs: int, seed: int, pairs: Sequence[str | None] | None = None
+) -> list[list[int]]:
+    """The whole training run: example indices of every step, of similar length within a step, shuffled by the seed.
+
+    Examples of one pair that are almost of one length stand side by side.
+    """
     shuffle = random.Random(seed)
+    together = _together(lengths, pairs or [None] * len(lengths))
     steps: list[list[int]] = []
     for _ in range(epochs):
-        order = sorted(range(len(lengths)), key=lambda i: lengths[i] + 8 * shuffle.random())
+        jitter = [8 * shuffle.random() for _ in lengths]
+        order = sorted(range(len(lengths)), key=lambda i: (lengths[together[i]] + jitter[together[i]], i))
         epoch = [order[i : i + batch_size] for i in range(0, len(order), batch_size)]
         shuffle.shuffle(epoch)
         steps += epoch
     return steps
+
+
+def _together(lengths: Sequence[int], pairs: Sequence[str | None]) -> list[int]:
+    """For each example the one it stands beside: the first of its pair whose length is near its own, else itself."""
+    seen: dict[str, list[int]] = {}
+    out: list[int] = []
+    for i, pair in enumerate(pairs):
+        known = seen.setdefault(pair, []) if pair is not None else []
+        near = [j for j in known if abs(lengths[i] - lengths[j]) <= _NEAR]
+        known.append(i)
+        out.append(out[near[0]] if near else i)
+    return out
 
 
 def examples_digest(examples: Sequence[Example]) -> str:

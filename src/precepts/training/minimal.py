@@ -90,7 +90,8 @@ def train(
         lr=learning_rate,
         betas=(0.9, 0.98),
     )
-    steps = plan_steps([len(t.ids) for t in examples], batch_size=batch_size, epochs=epochs, seed=seed)
+    lengths, pairs = [len(t.ids) for t in examples], [t.pair for t in examples]
+    steps = plan_steps(lengths, batch_size=batch_size, epochs=epochs, seed=seed, pairs=pairs)
     warmup = max(1, round(warmup_share * len(steps)))
     model.train()
     for number, indices in enumerate(steps):

@@ -41,8 +41,8 @@ class SFTSettings(Frozen):
     mode: Mode = "top"
     top_layers: int = 10
     lora_rank: int = 32
-    learning_rate: float = 4e-4
-    batch_size: int = 32
+    learning_rate: float = 3e-4
+    batch_size: int = 16
     epochs: int = 1
     warmup_share: float = 0.1
     weight_decay: float = 0.01
@@ -73,7 +73,13 @@ def train_sft(examples: Sequence[Example], *, base: Path, run: Run, settings: SF
 
     tokens = [tokenize(e, render=render, ids_of=ids_of, end=tokenizer.eos_token_id) for e in examples]
     prefix = shared_prefix(tokens)
-    steps = plan_steps([len(t.ids) for t in tokens], batch_size=settings.batch_size, epochs=settings.epochs, seed=seed)
+    steps = plan_steps(
+        [len(t.ids) for t in tokens],
+        batch_size=settings.batch_size,
+        epochs=settings.epochs,
+        seed=seed,
+        pairs=[t.pair for t in tokens],
+    )
     steps = steps[: settings.max_steps]
     frozen = num_layers(base) - settings.top_layers if settings.mode == "top" else 0
     frozen = max(frozen, 0)

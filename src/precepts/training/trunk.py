@@ -58,7 +58,7 @@ class Trunk:
         weights: list[float] = []
         for row, i in enumerate(indices):
             hidden_BTD[row, : self.hidden[i].shape[0]] = self.hidden[i]
-            ids, wanted = self.tokens[i]
+            ids, wanted = self.tokens[i].ids, self.tokens[i].weights
             for position in range(start + 1, len(ids)):
                 if wanted[position] > 0:
                     rows.append(row)
