@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from inspect_ai.log import read_eval_log
 from suites_models import COMPLIES, REFUSES, claim, noisy, run_one, scripted
 
 from precepts.errors import InputError
@@ -60,6 +61,15 @@ def test_planted_rates_come_back_and_recompute(model_runs: Any, cases: Any, tmp_
     assert not [e for e in result.evidence if e.claim == "refusal/not_unsafe"], "it needs a grader"
     for row in result.evidence:
         assert verify(row, root=tmp_path / "out") == []
+    [path] = (tmp_path / "out").glob("refusal/*/logs/*.eval")
+    log = read_eval_log(str(path))
+    assert log.results is not None
+    shown = {name: metric.value for name, metric in log.results.scores[0].metrics.items()}
+    for name in ("refusal_rate", "not_overrefuse", "refusal_rate, corrected"):
+        stated = claim(result, name)
+        assert (shown[name], shown[f"{name}_low"]) == (pytest.approx(stated.value), pytest.approx(stated.low)), (
+            "Inspect's log says the same"
+        )
 
 
 def test_what_is_not_an_ended_answer_is_an_outcome_and_no_grade(

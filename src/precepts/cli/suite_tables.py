@@ -67,17 +67,12 @@ def print_plan(planned: Sequence[Planned], *, as_json: bool, to_stdout: bool) ->
         if to_stdout:
             print(to_json({"v": 1, "plan": [row._asdict() for row in planned]}, indent=1))
         return
-    table = Table(title="What this run can show (at rates near 0.5; 80 % power)", title_justify="left")
-    for name in (
-        "claim",
-        "cells",
-        "interval ±",
-        "difference to another sample",
-        f"to a baseline, paired (r = {CORRELATION})",
-    ):
+    title = f"What this run can show: differences seen with 80 % power at rates near 0.5 (paired: correlation {CORRELATION})"
+    table = Table(title=title, title_justify="left")
+    for name in ("claim", "cells", "interval ±", "seen unpaired", "seen paired"):
         table.add_column(name, justify="left" if name == "claim" else "right", no_wrap=name == "claim")
     for row in planned:
-        numbers = (f"{row.half_width:.2f}", f"{row.unpaired:.2f}", f"{row.paired:.2f}")
+        numbers = (f"{x:.2f}" if x < 1 else "none" for x in (row.half_width, row.unpaired, row.paired))
         table.add_row(f"{row.suite}/{row.claim}", str(row.n), *numbers)
     Console(stderr=not to_stdout).print(table)
 

@@ -77,6 +77,10 @@ def _by_item(
     return as_metric(name, value, interval, level=level, n=read.n, num_unscored=read.num_unscored)
 
 
+def _num_right(rows: Sequence[Row]) -> int:
+    return sum(row["score"] == 1 for row in rows)
+
+
 @estimator("pass_at_k", version=1, params=("k",))
 def pass_at(rows: Sequence[Row], *, params: Params, seed: int, level: float) -> Metric:
     """Mean over items (`cluster`) of pass@k, unbiased from all their answers. n counts answers; items with fewer than `k` are left out."""
@@ -84,10 +88,10 @@ def pass_at(rows: Sequence[Row], *, params: Params, seed: int, level: float) -> 
         rows,
         params,
         "pass_at_k@1",
-        lambda found, k: pass_at_k(int(sum(float(str(r["score"])) for r in found)), len(found), k),
+        lambda found, k: pass_at_k(_num_right(found), len(found), k),
         seed=seed,
         level=level,
-    )  # type: ignore[arg-type]
+    )
 
 
 @estimator("cons_at_k", version=1, params=("k",))
@@ -95,7 +99,7 @@ def cons_at(rows: Sequence[Row], *, params: Params, seed: int, level: float) -> 
     """Mean over items (`cluster`) of cons@k: the answer's text is the `group`, equal texts are right or wrong alike."""
 
     def value_of(found: list[Row], k: int) -> float:
-        answers = sorted((str(row.get("group")), float(row["score"])) for row in found)  # type: ignore[arg-type]
+        answers = sorted((str(row.get("group")), float(row["score"] == 1)) for row in found)
         return cons_at_k(answers, k, rng=np.random.default_rng(seed))
 
     return _by_item(rows, params, "cons_at_k@1", value_of, seed=seed, level=level)

@@ -50,13 +50,13 @@ def goodness(samples: Samples, *, k: float, crossfit: bool) -> float | None:
         return worst_mean(means, means, k=k)
     folds = sorted({fold for found in samples.values() for fold, _ in found})
     half = {fold: place % 2 for place, fold in enumerate(folds)}
-    halves: tuple[dict[str, float], dict[str, float]] = ({}, {})
+    sides: tuple[dict[str, float], dict[str, float]] = ({}, {})
     for name, found in samples.items():
         parts = [[s for fold, s in found if half[fold] == side] for side in (0, 1)]
         if all(parts):
             for side, part in enumerate(parts):
-                halves[side][name] = math.fsum(part) / len(part)
-    values = [worst_mean(halves[side], halves[1 - side], k=k) for side in (0, 1)]
+                sides[side][name] = math.fsum(part) / len(part)
+    values = [worst_mean(sides[side], sides[1 - side], k=k) for side in (0, 1)]
     known = [value for value in values if value is not None]
     return sum(known) / 2 if len(known) == 2 else None
 
