@@ -1,4 +1,4 @@
-"""`precepts policy`: check, show, brief."""
+"""`precepts policy`: check, show, brief, diff, suggest, accept."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ from typing import Annotated
 
 import typer
 
-from precepts.policy import Policy, brief, lint, load_policy, starter_path
+from precepts.errors import InputError
+from precepts.policy import Policy, brief, lint, load_policy, starter_path, to_markdown, to_yaml
 from precepts.runs import to_json
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="The written policy: check it, show it, brief it.")
 
-Source = Annotated[Path | None, typer.Argument(help="A policy in YAML.")]
+Source = Annotated[Path | None, typer.Argument(help="A policy in YAML or Markdown.")]
 Starter = Annotated[bool, typer.Option("--starter", help="The policy that ships with precepts.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 
@@ -52,11 +53,18 @@ def check(
 
 
 @app.command("show")
-def show(path: Source = None, starter: Starter = False, as_json: AsJson = False) -> None:
-    """Shows a policy: its file as it stands, or as JSON."""
+def show(
+    path: Source = None, starter: Starter = False, as_json: AsJson = False,
+    form: Annotated[str | None, typer.Option("--as", help="Rewrite it as yaml or markdown; without it, the file as it stands.")] = None,
+) -> None:  # fmt: skip
+    """Shows a policy: its file as it stands, rewritten as YAML or Markdown, or as JSON."""
     source = _source(path, starter)
     policy = load_policy(source)
-    print(policy.model_dump_json(indent=1) if as_json else source.read_text("utf-8"), end="")
+    if form not in (None, "yaml", "markdown"):
+        raise InputError(f"--as is yaml or markdown, not {form!r}.")
+    written = {"yaml": to_yaml, "markdown": to_markdown}
+    text = written[form](policy) if form else source.read_text("utf-8")
+    print(policy.model_dump_json(indent=1) if as_json else text, end="")
 
 
 @app.command("brief")
@@ -68,3 +76,22 @@ def brief_(
     """Prints what a teacher or a judge reads: every category's summary, and one category in full."""
     policy: Policy = load_policy(_source(path, starter))
     print(brief(policy, category))
+
+
+@app.command("diff")
+def diff(
+    old: Annotated[str, typer.Argument(help="The policy before: a file, a run of align, or `starter`.")],
+    new: Annotated[str, typer.Argument(help="The policy after: the same.")],
+    cases: Annotated[str | None, typer.Option(help="Cases to map to the changes: a JSONL file or `starter`.")] = None,
+    run: Annotated[list[Path] | None, typer.Option(help="A run of align to look through; may be given again.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Shows which clauses were added, changed and removed, and which cases, examples and numbers rest on them."""
+    from precepts.cli.policy_tables import impact_json, print_impact
+    from precepts.pipelines.policy_diff import impact
+
+    found = impact(old, new, cases=cases, runs=run or [])
+    if as_json:
+        print(to_json(impact_json(found), indent=1))
+    else:
+        print_impact(found)

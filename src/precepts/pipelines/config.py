@@ -11,7 +11,7 @@ from precepts.data import STARTER, load_cases
 from precepts.deliberative import Mode
 from precepts.errors import InputError
 from precepts.models import model_path
-from precepts.policy import Policy, load_policy, starter_path
+from precepts.policy import Policy, load_policy, starter_path, yaml_bytes
 from precepts.runs import PLAN, Run, write_atomic
 from precepts.types import Case, Disposition, Frozen, content_key
 
@@ -73,7 +73,7 @@ def begin(out: Path, config: AlignConfig, *, command: str) -> Run:
     }
     run.begin(plan)
     if not (out / "policy.yaml").exists():
-        write_atomic(out / "policy.yaml", source.read_bytes())
+        write_atomic(out / "policy.yaml", yaml_bytes(source))
     if not run.table("cases").exists():
         write_atomic(out / "command.txt", command + "\n")
         run.write("cases", with_splits(cases))
