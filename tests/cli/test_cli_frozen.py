@@ -14,9 +14,9 @@ _CHOICES = "--cases --model --teacher --judge --mode --out --seed --limit --max-
 COMMANDS = {
     "": "--version",
     "align": "",
-    "align run": f"target {_CHOICES} --json",
-    "align data": f"target {_CHOICES}",
-    "align sft": f"target {_CHOICES}",
+    "align run": f"target {_CHOICES} --since --json",
+    "align data": f"target {_CHOICES} --since",
+    "align sft": f"target {_CHOICES} --since",
     "align eval": "target --cases --baseline --policy --limit --seed --max-tokens --out --json",
     "align card": "target",
     "audit": "",
@@ -43,8 +43,9 @@ COMMANDS = {
     "w2s methods": "",
     "policy": "",
     "policy check": "path --starter --cases --json",
-    "policy show": "path --starter --json",
+    "policy show": "path --starter --json --as",
     "policy brief": "path --category --starter",
+    "policy diff": "old new --cases --run --json",
     "judge": "",
     "judge calibrate": (
         "judge --labels --policy --question --split --limit --k --injections --no-injections --out --json"

@@ -6,10 +6,12 @@ import json
 from pathlib import Path
 from typing import Annotated, Any
 
+import click
 import typer
+from click.core import ParameterSource
 from typer.core import TyperGroup
 
-from precepts.errors import InputError
+from precepts.errors import InputError, MissingError
 
 DEFAULT_OUT = Path("runs/align")
 
@@ -48,6 +50,14 @@ Limit = Annotated[
     int | None, typer.Option(help="At most so many training cases, answers and test cases: for a quick look.")
 ]
 Steps = Annotated[int | None, typer.Option("--max-steps", help="At most so many training steps.")]
+Since = Annotated[
+    str | None,
+    typer.Option(
+        "--since",
+        help="An earlier run, or the policy before: make and train anew only what the change of the policy touches. "
+        "A run also gives cases, model and settings that are not given here.",
+    ),
+]
 Tune = Annotated[str, typer.Option("--tune", help="What is trained: top (layers), full, or lora.")]
 
 
@@ -58,6 +68,7 @@ def _begin(target: str, **options: Any) -> Any:
 
     if (Path(target) / PLAN).exists():
         return Run(target)
+    options |= _since(options)
     out = options.pop("out")
     limit, steps, tune = options.pop("limit"), options.pop("max_steps"), options.pop("tune")
     if options["mode"] not in ("guided", "written"):
@@ -70,6 +81,29 @@ def _begin(target: str, **options: Any) -> Any:
     smaller = {"limit": limit, **{name: min(limit, value) for name, value in most.items()}} if limit else {}
     config = AlignConfig(policy=target, sft=SFTOptions(mode=tune, max_steps=steps), **options, **smaller)
     return begin(out, config, command=command_line())
+
+
+def _since(options: dict[str, Any]) -> dict[str, Any]:
+    """What `--since` adds: itself and, where it is a run, that run's choices for everything that was not given."""
+    from precepts.pipelines.config import config_of
+    from precepts.runs import PLAN, Run
+
+    context = click.get_current_context()
+    since = context.params.get("since")
+    if since is None:
+        return {}
+    if not Path(since).exists():
+        raise MissingError(f"--since {since}: there is no such run directory or policy file.")
+    if not (Path(since) / PLAN).exists():
+        return {"since": since}
+    old = config_of(Run(since))
+    own = {"cases": str(Path(since) / "cases.jsonl"), "tune": old.sft.mode}
+    kept = {
+        key: own.get(key, getattr(old, key, None))
+        for key in options
+        if key not in ("out", "max_steps") and context.get_parameter_source(key) != ParameterSource.COMMANDLINE
+    }
+    return {"since": since, **kept}
 
 
 def _stages(
@@ -99,6 +133,7 @@ def _stages(
 def run_all(
     target: Target, cases: Cases = "starter", model: ModelRef = "precepts/smollm2-135m", teacher: Teacher = None, judge: JudgeRef = None,
     mode: Mode = "guided", out: Out = DEFAULT_OUT, seed: Seed = 0, limit: Limit = None, max_steps: Steps = None, tune: Tune = "top",
+    since: Since = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:  # fmt: skip
     """All stages: data, sft, eval, card."""
@@ -114,6 +149,7 @@ def run_all(
 def data(
     target: Target, cases: Cases = "starter", model: ModelRef = "precepts/smollm2-135m", teacher: Teacher = None, judge: JudgeRef = None,
     mode: Mode = "guided", out: Out = DEFAULT_OUT, seed: Seed = 0, limit: Limit = None, max_steps: Steps = None, tune: Tune = "top",
+    since: Since = None,
 ) -> None:  # fmt: skip
     """Stage 1: a teacher that reads the policy writes completions, a judge filters them."""
     run = _stages(("data",), target, cases, model, teacher, judge, mode, out, seed, limit, max_steps, tune)
@@ -124,6 +160,7 @@ def data(
 def sft(
     target: Target, cases: Cases = "starter", model: ModelRef = "precepts/smollm2-135m", teacher: Teacher = None, judge: JudgeRef = None,
     mode: Mode = "guided", out: Out = DEFAULT_OUT, seed: Seed = 0, limit: Limit = None, max_steps: Steps = None, tune: Tune = "top",
+    since: Since = None,
 ) -> None:  # fmt: skip
     """Stage 2: fine-tune on the bare prompts, then calibrate the verdict's threshold on dev."""
     run = _stages(("data", "sft"), target, cases, model, teacher, judge, mode, out, seed, limit, max_steps, tune)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from precepts.deliberative.generate import governing_clause
@@ -52,14 +52,18 @@ def filter_completions(
     policy: Policy,
     judges: Sequence[Judge],
     threshold: float = 0.5,
+    known: Mapping[str, Sequence[Judgment]] | None = None,
 ) -> list[Filtered]:
     """Keeps completions without a fault whose lowest score over the judges reaches the threshold.
+
+    `known` holds, by key, what these judges said of a completion before; they are not asked of it again.
 
     A judge that fails on a completion neither keeps nor drops it alone: with no score at all it is dropped as unjudged.
     """
     by_id = {case.id: case for case in cases}
     faults = [fault(by_id[c.case_id], c, policy) for c in completions]
-    whole = [c for c, why in zip(completions, faults, strict=True) if why is None]
+    there = known or {}
+    whole = [c for c, why in zip(completions, faults, strict=True) if why is None and c.key not in there]
     items = [
         Item(by_id[c.case_id], c, governing_clause(by_id[c.case_id], policy) or policy.clause(c.clause or ""))
         for c in whole
@@ -67,7 +71,7 @@ def filter_completions(
     judged = (
         list(zip(*[judge.judge(items) for judge in judges], strict=True)) if judges and items else [()] * len(items)
     )
-    said = {c.key: row for c, row in zip(whole, judged, strict=True)}
+    said = {**there, **{c.key: row for c, row in zip(whole, judged, strict=True)}}
     out: list[Filtered] = []
     for completion, why in zip(completions, faults, strict=True):
         if why is not None:

@@ -14,6 +14,7 @@ from precepts.judges import rules_quality
 from precepts.pipelines.config import AlignConfig, config_of, policy_of
 from precepts.pipelines.data import data_stage
 from precepts.pipelines.evaluate import BASE, IN_PROMPT, SFT, eval_stage
+from precepts.pipelines.moved import moved_facts, moved_stage
 from precepts.pipelines.sft import sft_stage
 from precepts.runs import Row, Run
 from precepts.types import Evidence
@@ -35,6 +36,7 @@ def align(run: Run, *, stages: Sequence[str] = STAGES) -> None:
                     sft_stage(run, config)
                 case "eval":
                     eval_stage(run, config)
+                    moved_stage(run, config)
                 case "card":
                     card_stage(run, config)
                 case _:
@@ -90,6 +92,7 @@ def card_facts(run: Run, config: AlignConfig, evidence: Sequence[Evidence]) -> d
         "calibration": sft.get("calibration", {}),
         "curve": run.stage("sft").rows("curve"),
         "reached": reached(evidence),
+        **moved_facts(run),
         "limits": _LIMITS,
         "reproduce": (run.path / "command.txt").read_text("utf-8").strip()
         if (run.path / "command.txt").exists()

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from precepts.data import ENTRIES, load_cases
 from precepts.errors import MissingError
-from precepts.evals.arms import System, complete
+from precepts.evals.arms import Known, System, complete
 from precepts.evals.metrics import Arm, arm_evidence, paired_evidence
 from precepts.evals.scores import judge_all
 from precepts.models import Model, Sampling, model_name, open_model
@@ -26,11 +26,12 @@ IFEVAL = "ifeval"
 
 
 class ArmSpec(NamedTuple):
-    """A model under a name, and what it reads before a case."""
+    """A model under a name, what it reads before a case, and directories of arms measured before whose rows may hold."""
 
     name: str
     model: str
     system: System | None = None
+    earlier: tuple[Path, ...] = ()
 
     @property
     def directory(self) -> str:
@@ -49,7 +50,13 @@ def own_arms(run: Run, config: AlignConfig, policy: Policy) -> list[ArmSpec]:
     def system(case: Case) -> str:
         return brief(policy, case.category if case.category in known else None)
 
-    return [ArmSpec(BASE, config.model), ArmSpec(IN_PROMPT, config.model, system), ArmSpec(SFT, f"run:{run.path}")]
+    arms = [ArmSpec(BASE, config.model), ArmSpec(IN_PROMPT, config.model, system), ArmSpec(SFT, f"run:{run.path}")]
+    return [with_earlier(arm, config.since) for arm in arms]
+
+
+def with_earlier(arm: ArmSpec, since: str | None) -> ArmSpec:
+    """The arm, with what an earlier run measured of the same name on its test cases."""
+    return arm if since is None else arm._replace(earlier=(Path(since) / "eval" / "test" / arm.directory,))
 
 
 def eval_stage(run: Run, config: AlignConfig) -> list[Evidence]:
@@ -101,7 +108,7 @@ def evaluate(
 
             completions = complete(
                 cases, model=load, name=name, run=run, label=f"{set_name}: {spec.name}", sampling=Sampling(max_tokens=max_tokens), seed=seed,
-                system=spec.system,
+                system=spec.system, known=_known(spec, digest),
             )  # fmt: skip
             if ifeval:
                 from precepts.evals.ifeval_scores import ifeval_rows
@@ -151,6 +158,15 @@ def set_cases(source: str, *, limit: int | None) -> tuple[str, list[Case]]:
     if source not in ENTRIES and name.split("-")[0] in (*ENTRIES, "test"):
         name = f"file-{name}"
     return name, sample(cases, limit, seed=0, pairs=True)
+
+
+def _known(spec: ArmSpec, weights: str | None) -> Known | None:
+    """The rows of the first arm measured before that was of the same weights."""
+    for folder in spec.earlier:
+        told = Run(folder).plan if (folder / "plan.json").exists() else {}
+        if weights is not None and told.get("weights") == weights:
+            return Known(str(told["model"]), {row["case_id"]: row for row in Run(folder).rows("completions")})
+    return None
 
 
 def _weights(ref: str) -> str | None:
