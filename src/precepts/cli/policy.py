@@ -95,3 +95,42 @@ def diff(
         print(to_json(impact_json(found), indent=1))
     else:
         print_impact(found)
+
+
+@app.command("suggest")
+def suggest(
+    path: Annotated[str, typer.Argument(help="A policy: a file, a run of align, or `starter`.")],
+    model: Annotated[str, typer.Option("--model", help="Who proposes: any model reference.")],
+    out: Annotated[Path, typer.Option(help="A new JSONL file for a person to go through.")],
+    clause: Annotated[list[str] | None, typer.Option(help="Only this clause; may be given again.")] = None,
+    form: Annotated[
+        list[str] | None, typer.Option(help="Only this form: twin, exception or composition; may be given again.")
+    ] = None,
+    known: Annotated[
+        str | None, typer.Option(help="Cases that there are already: what is nearly one of them is left out.")
+    ] = None,
+    number: Annotated[int, typer.Option("-n", help="At most so many for each clause and form.")] = 3,
+    seed: Annotated[int, typer.Option(help="Seed of sampling.")] = 0,
+) -> None:
+    """Lets a model propose boundary cases for each clause; a person then writes `accept` and the clause into the file."""
+    from precepts.deliberative.suggest import FORMS
+    from precepts.pipelines.suggesting import suggest_cases
+
+    made = suggest_cases(
+        path, out, model=model, clauses=clause or (), known=known, per_clause=number, forms=form or FORMS, seed=seed
+    )
+    left = ", ".join(f"{n} {why}" for why, n in made.dropped.items()) or "none"
+    print(f"{out}: {len(made.proposals)} proposals; left out: {left}")
+    print(f"next: write true or false for `accept` in each row, then: precepts policy accept {out} cases.jsonl --policy {path}")
+
+
+@app.command("accept")
+def accept(
+    file: Annotated[Path, typer.Argument(help="Proposals that a person went through.")],
+    out: Annotated[Path, typer.Argument(help="A new JSONL file of cases.")],
+    policy: Annotated[str, typer.Option("--policy", help="The policy that they are cases of.")],
+) -> None:
+    """Writes the accepted proposals as cases."""
+    from precepts.pipelines.suggesting import accept_cases
+
+    print(f"{out}: {accept_cases(file, out, policy=policy)} cases")

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from precepts.deliberative.generate import governing_clause
+from precepts.deliberative.reasoning import invented, wavers
 from precepts.judges.degenerate import ended, garbage, loops
 from precepts.judges.judge import Item, Judge
 from precepts.policy import Policy
@@ -35,6 +36,11 @@ def fault(case: Case, completion: Completion, policy: Policy) -> str | None:
         return "invented clause"
     if cited.kind != completion.verdict:
         return "reasoning against its verdict"
+    why = _why(completion)
+    if invented(why, policy):
+        return "invented citation"
+    if wavers(why, completion.verdict):
+        return "wavering"
     governing = governing_clause(case, policy)
     if governing is not None and governing.kind != completion.verdict:
         return "verdict against the policy"
@@ -43,6 +49,11 @@ def fault(case: Case, completion: Completion, policy: Policy) -> str | None:
     if loops(completion.answer) or garbage(completion.answer):
         return "degenerate answer"
     return None
+
+
+def _why(completion: Completion) -> str:
+    """The reasoning without its lines of verdict and clause; nothing where it is taken from the policy word for word."""
+    return (completion.cot or "").rpartition("why:")[2].strip()
 
 
 def filter_completions(
