@@ -46,6 +46,11 @@ COMMANDS = {
     "policy show": "path --starter --json --as",
     "policy brief": "path --category --starter",
     "policy diff": "old new --cases --run --json",
+    "policy suggest": "path --model --out --clause --form --known -n --seed",
+    "policy accept": "file out --policy",
+    "data": "",
+    "data check": "source --policy --against --near --cosine --embedding --out --json",
+    "data clean": "source to --policy --against --near --cosine --embedding --out",
     "judge": "",
     "judge calibrate": (
         "judge --labels --policy --question --split --limit --k --injections --no-injections --out --json"

@@ -126,12 +126,12 @@ def test_any_policy_survives_being_written_and_read(tmp_path_factory: pytest.Tem
     ("old", "new", "line", "said"),
     [
         ("---\nid", "id", 1, "between two lines of ---"),
-        ("{#R1 kind=refuse", "{#R1 kind=refus", 29, "did you mean `refuse`"),
-        ("{#R1 kind=refuse", "{#R1 kinds=refuse", 29, "known here is kind="),
-        ("{#R2 kind=comply}", "{#R1 kind=comply}", 40, "used twice"),
-        (" {#R2 kind=comply}", "", 40, "has no id"),
-        ("exceptions=R2", "exceptions=R3", 29, "no clause has the id"),
-        ("- refuse: Say no kindly.", "- refuse Say no kindly.", 17, "no `- word: text`"),
+        ("{#R1 kind=refuse", "{#R1 kind=refus", 28, "did you mean `refuse`"),
+        ("{#R1 kind=refuse", "{#R1 kinds=refuse", 28, "known here is kind="),
+        ("{#R2 kind=comply}", "{#R1 kind=comply}", 39, "used twice"),
+        (" {#R2 kind=comply}", "", 39, "has no id"),
+        ("exceptions=R2", "exceptions=R3", 28, "no clause has the id"),
+        ("- refuse: Say no kindly.", "- refuse Say no kindly.", 16, "no `- word: text`"),
         ("# A small policy", "Hello\n\n# A small policy", 9, "before the title"),
         ("#### x", "", 0, ""),
     ],
@@ -149,4 +149,4 @@ def test_a_mistake_names_its_line(tmp_path: Path, old: str, new: str, line: int,
 def test_a_finding_names_the_line_of_the_page(tmp_path: Path) -> None:
     path = write(tmp_path, PAGE.replace("Why: It is their own.\n", ""))
     found = [f for f in lint(load_policy(path), path) if f.code == "reason-missing"]
-    assert [(f.line, PAGE.splitlines()[f.line - 1][:12] if f.line else "") for f in found] == [(40, "### Requests")]
+    assert [(f.line, PAGE.splitlines()[f.line - 1][:12] if f.line else "") for f in found] == [(39, "### Requests")]

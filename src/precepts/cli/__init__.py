@@ -10,7 +10,7 @@ import sys
 
 import typer
 
-from precepts.cli import align, audit, card, chat, diff, gate, judge, models, policy, suites, w2s
+from precepts.cli import align, audit, card, chat, data, diff, gate, judge, models, policy, suites, w2s
 from precepts.errors import PreceptsError
 
 app = typer.Typer(
@@ -24,6 +24,7 @@ app.command("gate")(gate.gate)
 app.command("diff")(diff.diff)
 app.add_typer(gate.app, name="risk")
 app.add_typer(policy.app, name="policy")
+app.add_typer(data.app, name="data")
 app.add_typer(judge.app, name="judge")
 app.add_typer(models.app, name="models")
 app.add_typer(w2s.app, name="w2s")

@@ -37,7 +37,7 @@ _NAMED = re.compile(
     r"\b(?i:clause|rule|guideline|policy section|policy rule|section of the policy)s?\s+(?P<id>[A-Z]{1,3}[\w-]*\d[\w.-]*|\d+(?:\.\d+)*|[A-Z][A-Z]\w*)"
     r"|\b(?i:policy section)\s+(?P<section>[\w.-]+)"
 )
-_TITLED = re.compile(r"\bthe\s+(?P<title>(?:[A-Z][a-z]+\s+){1,4})(?:Clause|Rule|Guideline|Principle)\b")
+_TITLED = re.compile(r"\b[Tt]he\s+(?P<title>(?:[A-Z][a-z]+\s+){1,4})(?:Clause|Rule|Guideline|Principle)\b")
 _ACTS = re.compile(
     r"\b(?P<id>[A-Z]{1,3}-?\d{1,3})\b(?=[^.!?]{0,20}?\b(?:forbids?|says?|states?|covers?|governs?|requires?|asks?|applies|lets|allows?|permits?|protects?|and\s+[A-Z]\d))"
     r"|\bunder\s+(?P<under>[A-Z]{1,3}-?\d{1,3})\b"
@@ -103,7 +103,7 @@ def invented(why: str, policy: Policy) -> str | None:
             return cited
     for match in _TITLED.finditer(why):
         if match["title"].strip().casefold() not in names:
-            return match[0].removeprefix("the ")
+            return match[0].removeprefix("the ").removeprefix("The ")
     for match in _QUOTE.finditer(why):
         clause = known.get(match["id"].casefold())
         if clause is not None and not says(clause, match["text"]):
