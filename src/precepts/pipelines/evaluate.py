@@ -45,13 +45,20 @@ def own_arms(run: Run, config: AlignConfig, policy: Policy) -> list[ArmSpec]:
 
     The second is given the brief of the case's own category: more than it would know in use.
     """
+    arms = [
+        ArmSpec(BASE, config.model), ArmSpec(IN_PROMPT, config.model, with_policy(policy)), ArmSpec(SFT, f"run:{run.path}"),
+    ]  # fmt: skip
+    return [with_earlier(arm, config.since) for arm in arms]
+
+
+def with_policy(policy: Policy) -> System:
+    """What an arm reads that is given the policy: the brief of the case's category, of none where the policy does not have it."""
     known = {category.id for category in policy.categories}
 
     def system(case: Case) -> str:
         return brief(policy, case.category if case.category in known else None)
 
-    arms = [ArmSpec(BASE, config.model), ArmSpec(IN_PROMPT, config.model, system), ArmSpec(SFT, f"run:{run.path}")]
-    return [with_earlier(arm, config.since) for arm in arms]
+    return system
 
 
 def with_earlier(arm: ArmSpec, since: str | None) -> ArmSpec:
