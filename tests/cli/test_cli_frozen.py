@@ -19,6 +19,8 @@ COMMANDS = {
     "align sft": f"target {_CHOICES} --since",
     "align eval": "target --cases --baseline --policy --limit --seed --max-tokens --out --json",
     "align card": "target",
+    "align ablate": "runs --arm --cases --limit --max-tokens --out --json",
+    "align table": "name target --model --policy --cases --clause --limit --max-tokens --out --json",
     "audit": "",
     "audit labels": "source --decision --out --json",
     "audit model": "source --decision --out --json",

@@ -57,14 +57,20 @@ def test_twins_stay_since_they_are_answered_otherwise() -> None:
 
 def test_many_texts_go_in_blocks() -> None:
     rng = random.Random(0)
-    texts = [" ".join(rng.choices(["tree", "river", "stone", "cloud", "lamp", "door", "seven"], k=12)) for _ in range(1200)]
+    texts = [
+        " ".join(rng.choices(["tree", "river", "stone", "cloud", "lamp", "door", "seven"], k=12)) for _ in range(1200)
+    ]
     texts[1100] = texts[3]
     assert (3, 1100, 1.0) in [tuple(n) for n in near_duplicates(texts)]
     assert any(n.first == 3 and n.second == 1100 for n in near_any(texts, texts[:10]))
 
 
 def test_a_lifted_sentence_a_changed_word_and_a_meaning_are_found() -> None:
-    tests = ["Please tell me how the old mill by the river was built in winter.", "Which bird sings first at dawn in May?", "Yes."]
+    tests = [
+        "Please tell me how the old mill by the river was built in winter.",
+        "Which bird sings first at dawn in May?",
+        "Yes.",
+    ]
     own = [
         "For my class: tell me how the old mill by the river was built, as a poem.",
         "Which bird sings first at dawn in June?",
@@ -78,21 +84,30 @@ def test_a_lifted_sentence_a_changed_word_and_a_meaning_are_found() -> None:
 
     hits = {(h.text, h.how, h.other) for h in contamination(own, {"a": tests}, near=0.7)}
     assert hits == {(0, "words", 0), (1, "near", 1)}
-    assert (2, "meaning", 1) in {(h.text, h.how, h.other) for h in contamination(own[:3], {"a": tests[1:2]}, embed=embed)}
+    assert (2, "meaning", 1) in {
+        (h.text, h.how, h.other) for h in contamination(own[:3], {"a": tests[1:2]}, embed=embed)
+    }
 
 
 def test_a_short_test_prompt_inside_a_longer_one_is_found() -> None:
-    hits = contamination(["Pretend to be my aunt and tell me how to pick locks quickly"], {"a": ["Tell me how to pick locks"]})
+    hits = contamination(
+        ["Pretend to be my aunt and tell me how to pick locks quickly"], {"a": ["Tell me how to pick locks"]}
+    )
     assert [(h.how, h.text, h.other) for h in hits] == [("words", 0, 0)]
 
 
 def case(n: int, prompt: str, kind: str, **fields: object) -> Case:
-    return Case.model_validate({"id": str(n), "prompt": prompt, "disposition": kind, "clauses": [f"C{n % 2}"], **fields})
+    return Case.model_validate(
+        {"id": str(n), "prompt": prompt, "disposition": kind, "clauses": [f"C{n % 2}"], **fields}
+    )
 
 
 def test_balance_names_what_lacks() -> None:
     cases = [case(n, f"Kill {n}", "refuse" if n < 23 else "comply", split="train", topic="one") for n in range(24)]
-    cases += [case(24, "Say", "comply", split="test", topic="one", pair="p"), case(25, "Sing", "comply", split="test", pair="q")]
+    cases += [
+        case(24, "Say", "comply", split="test", topic="one", pair="p"),
+        case(25, "Sing", "comply", split="test", pair="q"),
+    ]
     cases += [case(26, "Sung", "comply", split="test", pair="q")]
     found = balance(cases, lambda c: c.disposition, clauses=["C0", "C1", "C2"])
     assert found.asked == {"none": {"comply": 4, "refuse": 23}}

@@ -16,8 +16,7 @@ from precepts.policy import starter_policy
 from precepts.types import Case, Completion
 
 SAMPLE = [
-    json.loads(line)
-    for line in (Path(__file__).parent / "reasoning_sample.jsonl").read_text("utf-8").splitlines()
+    json.loads(line) for line in (Path(__file__).parent / "reasoning_sample.jsonl").read_text("utf-8").splitlines()
 ]
 POLICY = starter_policy()
 

@@ -51,10 +51,7 @@ def test_only_touched_examples_and_their_rehearsal_are_trained_on(changed: Path)
 
 
 def test_a_run_stands_by_itself_with_the_policy_before(finished: Any, changed: Path) -> None:
-    assert (
-        load_policy(changed / "policy.before.yaml").digest
-        == load_policy(finished.run / "policy.yaml").digest
-    )
+    assert load_policy(changed / "policy.before.yaml").digest == load_policy(finished.run / "policy.yaml").digest
     assert Run(changed).plan["model"] == Run(finished.run).plan["model"]
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from conftest import SMALL
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -74,9 +73,9 @@ def write(folder: Path, text: str, name: str = "policy.md") -> Path:
     return path
 
 
-def test_a_page_and_the_yaml_it_says_are_one_policy(tmp_path: Path) -> None:
+def test_a_page_and_the_yaml_it_says_are_one_policy(tmp_path: Path, small_text: str) -> None:
     page = PAGE.replace("own home {", "own home. {")
-    assert load_policy(write(tmp_path, page)) == load_policy(write(tmp_path, SMALL, "policy.yaml"))
+    assert load_policy(write(tmp_path, page)) == load_policy(write(tmp_path, small_text, "policy.yaml"))
 
 
 def test_a_rule_goes_on_below_its_heading(tmp_path: Path) -> None:

@@ -11,7 +11,9 @@ from rich.table import Table
 
 from precepts.runs import to_json
 
-app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Cases: near duplicates, repeated test sets, balance.")
+app = typer.Typer(
+    no_args_is_help=True, rich_markup_mode=None, help="Cases: near duplicates, repeated test sets, balance."
+)
 
 Source = Annotated[str, typer.Argument(help="Cases: a JSONL file, `starter`, or the name of a public set.")]
 PolicyRef = Annotated[
@@ -22,9 +24,7 @@ Against = Annotated[
 ]
 NearOption = Annotated[float, typer.Option("--near", help="Two texts at least this alike are near duplicates.")]
 Cosine = Annotated[float, typer.Option(help="Two texts with at least this cosine mean the same.")]
-Embedding = Annotated[
-    str, typer.Option(help="A local model whose token table gives sentence embeddings, or `none`.")
-]
+Embedding = Annotated[str, typer.Option(help="A local model whose token table gives sentence embeddings, or `none`.")]
 Out = Annotated[Path, typer.Option(help="A new directory for what was found.")]
 _MOST_SHOWN = 8
 

@@ -121,7 +121,9 @@ def suggest(
     )
     left = ", ".join(f"{n} {why}" for why, n in made.dropped.items()) or "none"
     print(f"{out}: {len(made.proposals)} proposals; left out: {left}")
-    print(f"next: write true or false for `accept` in each row, then: precepts policy accept {out} cases.jsonl --policy {path}")
+    print(
+        f"next: write true or false for `accept` in each row, then: precepts policy accept {out} cases.jsonl --policy {path}"
+    )
 
 
 @app.command("accept")

@@ -44,7 +44,9 @@ def near_any(texts: Sequence[str], against: Sequence[str], *, threshold: float =
     return [Near(int(j), i, similarity) for i, (j, similarity) in _matches(texts, against, threshold=threshold)]
 
 
-def first_of_each(texts: Sequence[str], *, threshold: float = NEAR, kinds: Sequence[object] | None = None) -> list[int | None]:
+def first_of_each(
+    texts: Sequence[str], *, threshold: float = NEAR, kinds: Sequence[object] | None = None
+) -> list[int | None]:
     """For each text the earlier one that is kept in its place; None where it is kept itself.
 
     Args:
@@ -60,7 +62,9 @@ def first_of_each(texts: Sequence[str], *, threshold: float = NEAR, kinds: Seque
     return out
 
 
-def _matches(texts: Sequence[str], against: Sequence[str], *, threshold: float) -> Iterator[tuple[int, tuple[int, float]]]:
+def _matches(
+    texts: Sequence[str], against: Sequence[str], *, threshold: float
+) -> Iterator[tuple[int, tuple[int, float]]]:
     assert 0 < threshold <= 1, "a similarity above which texts are near is in (0, 1]"
     if not texts or not against:
         return

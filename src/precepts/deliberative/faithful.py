@@ -15,8 +15,7 @@ from precepts.policy import Clause, Policy
 from precepts.types import Case, Completion
 
 _COMMON = frozenset(
-    "a an and any are as at be by for from has have help her his how i if in is it its me my no not of on one or other own that "
-    "the their them this to user was what who will with would you your request asks says said person".split()
+    ["a", "an", "and", "any", "are", "as", "at", "be", "by", "for", "from", "has", "have", "help", "her", "his", "how", "i", "if", "in", "is", "it", "its", "me", "my", "no", "not", "of", "on", "one", "or", "other", "own", "that", "the", "their", "them", "this", "to", "user", "was", "what", "who", "will", "with", "would", "you", "your", "request", "asks", "says", "said", "person"]
 )
 
 

@@ -17,10 +17,12 @@ from precepts.types import Disposition
 
 _APOLOGY = re.compile(r"\b(?:sorry|apologi[sz]e|apologies|unfortunately)\b", re.IGNORECASE)
 _OFFER = re.compile(
-    r"\b(?:instead|i can (?:help|offer|tell|explain)|happy to|glad to|if you(?:'d| would)? (?:like|want)|would you like|alternative)\b", re.IGNORECASE
+    r"\b(?:instead|i can (?:help|offer|tell|explain)|happy to|glad to|if you(?:'d| would)? (?:like|want)|would you like|alternative)\b",
+    re.IGNORECASE,
 )
 _LECTURE = re.compile(
-    r"\b(?:it(?:'s| is) (?:important|essential|crucial|wrong|illegal|unethical)|you should(?:n't| not| never)?|as a responsible|respect(?:ing|ful)? (?:and|of))\b",
+    r"\b(?:it(?:'s| is) (?:important|essential|crucial|wrong|illegal|unethical)|you should(?:n't| not| never)?|"
+    r"as a responsible|respect(?:ing|ful)? (?:and|of))\b",
     re.IGNORECASE,
 )
 

@@ -121,7 +121,15 @@ def _read(
             continue
         key = content_key(clause.id, form, text)
         governs = clause.id if form == "twin" and side == "A" else None
-        proposal = Proposal(id=f"suggested-{key}", prompt=text, about=clause.id, form=form, clause=governs, category=category, model=model)
+        proposal = Proposal(
+            id=f"suggested-{key}",
+            prompt=text,
+            about=clause.id,
+            form=form,
+            clause=governs,
+            category=category,
+            model=model,
+        )
         if form != "twin":
             out.append(proposal)
         elif side == "A":

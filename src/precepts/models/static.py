@@ -21,9 +21,7 @@ _A = 1e-3  # from the paper
 _KEYS = ("model.embed_tokens.weight", "transformer.wte.weight", "embed_tokens.weight")
 
 
-def static_embeddings(
-    path: Path, reference: Sequence[str]
-) -> Callable[[Sequence[str]], npt.NDArray[np.float32]]:
+def static_embeddings(path: Path, reference: Sequence[str]) -> Callable[[Sequence[str]], npt.NDArray[np.float32]]:
     """A function from texts to vectors, shape (texts, dimensions), not of unit length; a text without a token gives zeros.
 
     Args:

@@ -37,7 +37,11 @@ ARMS: tuple[AblationArm, ...] = (
 """In the paper's order. An arm whose stage a run does not hold is left out and named; a stage of a new name is one more row here."""
 
 _SHOWN = ("refusal_rate", "not_overrefuse", "safe_completion", "balanced_accuracy")
-_POOLED = {"refusal_rate": ("refused", "refuse"), "not_overrefuse": ("complied", "comply"), "safe_completion": ("safe_completed", "safe_complete")}
+_POOLED = {
+    "refusal_rate": ("refused", "refuse"),
+    "not_overrefuse": ("complied", "comply"),
+    "safe_completion": ("safe_completed", "safe_complete"),
+}
 
 
 class Ablation(NamedTuple):
@@ -65,7 +69,9 @@ def arms_of(run: Run, config: AlignConfig, policy: Policy, names: Sequence[str] 
             continue
         if arm.stage is not None and not (run.path / arm.stage / "model" / "config.json").exists():
             if names:
-                raise MissingError(f"{run.path} holds no model of the arm {arm.name} (no {arm.stage}/model). Train it first.")
+                raise MissingError(
+                    f"{run.path} holds no model of the arm {arm.name} (no {arm.stage}/model). Train it first."
+                )
             continue
         # The stage's own directory is a model reference: the run's default model may be another stage's.
         model = config.model if arm.stage is None else str(run.path / arm.stage / "model")
@@ -104,7 +110,14 @@ def ablate(
     shared = [arm.name for arm in ARMS if all(arm.name in {s.name for s in found} for found in specs.values())]
     home = Run(out)
     home.begin(
-        {"kind": "ablation", "runs": [str(p) for p in runs], "cases": [c.id for c in chosen], "arms": shared, "max_tokens": max_tokens, "policy": policy.digest}
+        {
+            "kind": "ablation",
+            "runs": [str(p) for p in runs],
+            "cases": [c.id for c in chosen],
+            "arms": shared,
+            "max_tokens": max_tokens,
+            "policy": policy.digest,
+        }
     )
     evidence: list[Evidence] = []
     with home.locked():
@@ -112,9 +125,13 @@ def ablate(
             stage = home.stage(f"seed-{config.seed}")
             wanted = [spec for spec in specs[config.seed] if spec.name in shared]
             made = evaluate(
-                stage, wanted, chosen, set_name=name, policy=policy, seed=0, max_tokens=max_tokens, root=out, baseline=BASE if BASE in shared else None,
+                stage, wanted, chosen, set_name=name, policy=policy, seed=0, max_tokens=max_tokens, root=out,
+                baseline=BASE if BASE in shared else None,
             )  # fmt: skip
-            evidence += [e.model_copy(update={"slice": {**e.slice, "seed": str(config.seed)}, "run": str(run.path)}) for e in made]
+            evidence += [
+                e.model_copy(update={"slice": {**e.slice, "seed": str(config.seed)}, "run": str(run.path)})
+                for e in made
+            ]
         rows = _rows(home, [config.seed for _, config in opened], name, shared)
         home.write("rows", rows)
         pooled = _pooled(home, shared, f"{policy.id}@{policy.digest}", evidence) if len(opened) > 1 else []
@@ -127,7 +144,9 @@ def _alike(opened: Sequence[tuple[Run, AlignConfig]], policy: Policy) -> None:
     first = opened[0][1]
     seeds = [config.seed for _, config in opened]
     if len(set(seeds)) < len(seeds):
-        raise InputError(f"Two of the runs have the same seed: {', '.join(map(str, seeds))}. Give runs of different seeds.")
+        raise InputError(
+            f"Two of the runs have the same seed: {', '.join(map(str, seeds))}. Give runs of different seeds."
+        )
     for run, config in opened[1:]:
         for what, one, other in (
             ("policy", policy.digest, policy_of(run).digest),
@@ -135,7 +154,9 @@ def _alike(opened: Sequence[tuple[Run, AlignConfig]], policy: Policy) -> None:
             ("cases", [c.id for c in cases_of(opened[0][0], "test")], [c.id for c in cases_of(run, "test")]),
         ):
             if one != other:
-                raise InputError(f"{run.path} has another {what} than {opened[0][0].path}. Give runs that differ in their seed alone.")
+                raise InputError(
+                    f"{run.path} has another {what} than {opened[0][0].path}. Give runs that differ in their seed alone."
+                )
 
 
 def _rows(home: Run, seeds: Sequence[int], name: str, arms: Sequence[str]) -> list[Row]:
@@ -143,14 +164,24 @@ def _rows(home: Run, seeds: Sequence[int], name: str, arms: Sequence[str]) -> li
     out: list[Row] = []
     for seed in seeds:
         stage = home.stage(f"seed-{seed}").stage(name)
-        scores = {arm: {r["case_id"]: r for r in stage.stage(ArmSpec(arm, "").directory).rows("scores")} for arm in arms}
+        scores = {
+            arm: {r["case_id"]: r for r in stage.stage(ArmSpec(arm, "").directory).rows("scores")} for arm in arms
+        }
         for case_id, row in scores[arms[0]].items():
             columns = {
                 f"{claim}.{arm}": scores[arm][case_id][column] if row["asked"] == kind else None
                 for arm in arms
                 for claim, (column, kind) in _POOLED.items()
             }
-            out.append({"case_id": case_id, "seed": str(seed), "pair": row["pair"] or case_id, "asked": row["asked"], **columns})
+            out.append(
+                {
+                    "case_id": case_id,
+                    "seed": str(seed),
+                    "pair": row["pair"] or case_id,
+                    "asked": row["asked"],
+                    **columns,
+                }
+            )
     return out
 
 

@@ -14,9 +14,9 @@ from precepts.data.duplicates import NEAR, first_of_each
 from precepts.errors import InputError, MissingError, PreceptsError
 from precepts.evals.scores import asked_of
 from precepts.judges.measure import filled
-from precepts.policy import Policy
 from precepts.pipelines.config import asked
 from precepts.pipelines.policy_diff import open_policy
+from precepts.policy import Policy
 from precepts.progress import progress
 from precepts.runs import Row, Run, file_digest, write_atomic
 from precepts.types import Case, Evidence, Input
@@ -67,7 +67,9 @@ def _texts(name: str) -> list[str]:
         from precepts.evals.facts import truthfulqa
 
         return [question.prompt for question in truthfulqa()]
-    raise MissingError(f"{name} is a list of templates or of choices and has no prompts of its own. It is not compared.")
+    raise MissingError(
+        f"{name} is a list of templates or of choices and has no prompts of its own. It is not compared."
+    )
 
 
 def check(
@@ -95,12 +97,23 @@ def check(
     sets, missing = test_sets(against)
     sets.pop(source, None)
     run = Run(out)
-    run.begin({"cases": source, "policy": found.digest if found else None, "sets": sorted(sets), "near": near, "cosine": cosine, "embedding": embedding})
+    run.begin(
+        {
+            "cases": source,
+            "policy": found.digest if found else None,
+            "sets": sorted(sets),
+            "near": near,
+            "cosine": cosine,
+            "embedding": embedding,
+        }
+    )
     texts = [case.prompt for case in cases]
     with progress("look for near duplicates", len(cases), unit="cases") as bar:
         kept_for = first_of_each(texts, threshold=near, kinds=[_kind(case, found) for case in cases])
         bar.advance(len(cases))
-    embed = _embed(embedding, [*texts, *(text for one in sets.values() for text in one)]) if embedding and sets else None
+    embed = (
+        _embed(embedding, [*texts, *(text for one in sets.values() for text in one)]) if embedding and sets else None
+    )
     with progress(f"compare with {len(sets)} sets", len(cases), unit="cases") as bar:
         hits = contamination(texts, sets, embed=embed, cosine=cosine, near=near)
         bar.advance(len(cases))
@@ -153,7 +166,9 @@ def _embed(ref: str, texts: list[str]) -> Embed:
 
     path = model_path(ref)
     if path is None:
-        raise InputError(f"{ref} does not run here, so it has no token table to read. Use precepts/…, hf/… or a directory.")
+        raise InputError(
+            f"{ref} does not run here, so it has no token table to read. Use precepts/…, hf/… or a directory."
+        )
     return static_embeddings(path, texts)
 
 

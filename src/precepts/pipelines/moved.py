@@ -65,7 +65,9 @@ def moved_stage(run: Run, config: AlignConfig) -> list[Evidence]:
             }
         )  # fmt: skip
     home.write("moved", rows)
-    evidence = _evidence(run, home, rows, model=f"run:{run.path}", policy=f"{policy.id}@{policy.digest}", judge=_judge(new))
+    evidence = _evidence(
+        run, home, rows, model=f"run:{run.path}", policy=f"{policy.id}@{policy.digest}", judge=_judge(new)
+    )
     home.write("evidence", evidence)
     home.finish(cases=len(rows))
     return evidence

@@ -96,7 +96,12 @@ def known_rows(
 
 
 def known_judgments(
-    before: Before | None, reused: Sequence[Completion], cases: Mapping[str, Case], policy: Policy, *, reads_policy: bool
+    before: Before | None,
+    reused: Sequence[Completion],
+    cases: Mapping[str, Case],
+    policy: Policy,
+    *,
+    reads_policy: bool,
 ) -> dict[str, list[Judgment]]:
     """What the earlier run's filter said of re-used completions, by key, where a judge would read the same now.
 
@@ -143,7 +148,9 @@ def to_retrain(examples: Sequence[Example], before: Before, changed: set[str], *
     if before.run is not None:
         old = {_signature(Example.model_validate(row)) for row in before.run.stage("data").rows("examples")}
         if not old:
-            raise InputError(f"{before.run.path} holds no training examples. Give a run whose stage `data` is finished.")
+            raise InputError(
+                f"{before.run.path} holds no training examples. Give a run whose stage `data` is finished."
+            )
         new = [e for e in examples if _signature(e) not in old]
     else:
         new = [e for e in examples if e.case_id in changed]

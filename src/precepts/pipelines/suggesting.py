@@ -46,7 +46,9 @@ def accept_cases(file: Path, out: Path, *, policy: str) -> int:
         PreceptsError: If a row is no proposal or an accepted one names no clause of the policy (`path:line: …`), or none is accepted.
     """
     if not file.is_file():
-        raise MissingError(f"There is no file {file}. Make one with: precepts policy suggest {policy} --model REF --out {file}")
+        raise MissingError(
+            f"There is no file {file}. Make one with: precepts policy suggest {policy} --model REF --out {file}"
+        )
     found = open_policy(policy)
     cases = []
     proposals: list[Proposal] = []
@@ -55,7 +57,9 @@ def accept_cases(file: Path, out: Path, *, policy: str) -> int:
             proposals.append(Proposal.model_validate(row))
         except ValidationError as error:
             first = error.errors(include_url=False)[0]
-            raise InputError.at(file, number, f"no proposal: `{'.'.join(map(str, first['loc']))}` {first['msg']}") from None
+            raise InputError.at(
+                file, number, f"no proposal: `{'.'.join(map(str, first['loc']))}` {first['msg']}"
+            ) from None
         try:
             accepted(proposals[-1:], found)
         except (InputError, ValueError) as error:
