@@ -6,6 +6,7 @@ show that the clause holds what the model says of it: models cite clauses wrongl
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -15,7 +16,11 @@ from precepts.policy import Clause, Policy
 from precepts.types import Case, Completion
 
 _COMMON = frozenset(
-    ["a", "an", "and", "any", "are", "as", "at", "be", "by", "for", "from", "has", "have", "help", "her", "his", "how", "i", "if", "in", "is", "it", "its", "me", "my", "no", "not", "of", "on", "one", "or", "other", "own", "that", "the", "their", "them", "this", "to", "user", "was", "what", "who", "will", "with", "would", "you", "your", "request", "asks", "says", "said", "person"]
+    re.findall(
+        r"\w+",
+        "a an and any are as at be by for from has have help her his how i if in is it its me my no not of on one or other own that "
+        "the their them this to user was what who will with would you your request asks says said person",
+    )
 )
 
 
