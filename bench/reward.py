@@ -45,7 +45,9 @@ def main(size: int, turns: int) -> None:
     text = brief(policy, longest.id)
     missing = POLICY_TOKENS - len(engine.ids_of(text))
     # Filled up with more of the policy's own text, as principles, so that the brief has the length of a team's own.
-    more = engine.tokenizer.decode(engine.ids_of("\n".join(c.text + " " + c.reason for c in policy.clauses) * 2)[: max(0, missing)])
+    more = engine.tokenizer.decode(
+        engine.ids_of("\n".join(c.text + " " + c.reason for c in policy.clauses) * 2)[: max(0, missing)]
+    )
     policy = policy.model_copy(update={"principles": policy.principles + "\n" + more})
     cases = [c for c in load_cases("starter") if c.split == "test" and c.category == longest.id and c.clauses]
     cases = (cases * (1 + size // max(1, len(cases))))[:size]
@@ -69,7 +71,9 @@ def main(size: int, turns: int) -> None:
     def plain() -> list[float]:
         out: list[float] = []
         for one in texts:
-            logits_V = engine.model(input_ids=torch.tensor([engine.ids_of(one)]), logits_to_keep=1).logits[0, -1].float()
+            logits_V = (
+                engine.model(input_ids=torch.tensor([engine.ids_of(one)]), logits_to_keep=1).logits[0, -1].float()
+            )
             out.append(float(torch.sigmoid(logits_V[yes] - logits_V[no])))
         return out
 
@@ -82,7 +86,11 @@ def main(size: int, turns: int) -> None:
             said[name] = list(run())
             rates[name].append(size / (time.process_time() - begun))
     furthest = max(abs((a or 0) - (b or 0)) for a, b in zip(said["plain"], said["ours"], strict=True))
-    told = {"completions": size, "policy_tokens": len(engine.ids_of(brief(policy, longest.id))), "prompt_tokens": statistics.mean(lengths)}
+    told = {
+        "completions": size,
+        "policy_tokens": len(engine.ids_of(brief(policy, longest.id))),
+        "prompt_tokens": statistics.mean(lengths),
+    }
     print(json.dumps(told))
     for name, found in rates.items():
         print(json.dumps({"reward": name, "per_cpu_second": [round(one, 2) for one in found]}))

@@ -6,9 +6,7 @@ import json
 from pathlib import Path
 from typing import Annotated, Any
 
-import click
 import typer
-from click.core import ParameterSource
 from typer.core import TyperGroup
 
 from precepts.errors import InputError, MissingError
@@ -68,7 +66,7 @@ def _begin(target: str, **options: Any) -> Any:
 
     if (Path(target) / PLAN).exists():
         return Run(target)
-    options |= _since(options)
+    options |= options.pop("earlier") or {}
     out = options.pop("out")
     limit, steps, tune = options.pop("limit"), options.pop("max_steps"), options.pop("tune")
     if options["mode"] not in ("guided", "written"):
@@ -83,13 +81,12 @@ def _begin(target: str, **options: Any) -> Any:
     return begin(out, config, command=command_line())
 
 
-def _since(options: dict[str, Any]) -> dict[str, Any]:
+def _since(ctx: typer.Context) -> dict[str, Any]:
     """What `--since` adds: itself and, where it is a run, that run's choices for everything that was not given."""
     from precepts.pipelines.config import config_of
     from precepts.runs import PLAN, Run
 
-    context = click.get_current_context()
-    since = context.params.get("since")
+    since = ctx.params["since"]
     if since is None:
         return {}
     if not Path(since).exists():
@@ -97,18 +94,17 @@ def _since(options: dict[str, Any]) -> dict[str, Any]:
     if not (Path(since) / PLAN).exists():
         return {"since": since}
     old = config_of(Run(since))
-    own = {"cases": str(Path(since) / "cases.jsonl"), "tune": old.sft.mode}
-    kept = {
-        key: own.get(key, getattr(old, key, None))
-        for key in options
-        if key not in ("out", "max_steps") and context.get_parameter_source(key) != ParameterSource.COMMANDLINE
-    }
-    return {"since": since, **kept}
+    values: dict[str, Any] = {
+        "cases": str(Path(since) / "cases.jsonl"), "model": old.model, "teacher": old.teacher, "judge": old.judge, "mode": old.mode,
+        "seed": old.seed, "limit": old.limit, "tune": old.sft.mode,
+    }  # fmt: skip
+    given = {name for name in values if getattr(ctx.get_parameter_source(name), "name", "") == "COMMANDLINE"}
+    return {"since": since, **{name: value for name, value in values.items() if name not in given}}
 
 
 def _stages(
     stages: tuple[str, ...], target: str, cases: str, model: str, teacher: str | None, judge: str | None, mode: str, out: Path, seed: int,
-    limit: int | None, max_steps: int | None, tune: str,
+    limit: int | None, max_steps: int | None, tune: str, earlier: dict[str, Any] | None = None,
 ) -> Any:  # fmt: skip
     from precepts.pipelines.align import align
 
@@ -124,6 +120,7 @@ def _stages(
         limit=limit,
         max_steps=max_steps,
         tune=tune,
+        earlier=earlier,
     )
     align(run, stages=stages)
     return run
@@ -131,14 +128,26 @@ def _stages(
 
 @app.command("run", hidden=True)
 def run_all(
-    target: Target, cases: Cases = "starter", model: ModelRef = "precepts/smollm2-135m", teacher: Teacher = None, judge: JudgeRef = None,
+    ctx: typer.Context, target: Target, cases: Cases = "starter", model: ModelRef = "precepts/smollm2-135m", teacher: Teacher = None, judge: JudgeRef = None,
     mode: Mode = "guided", out: Out = DEFAULT_OUT, seed: Seed = 0, limit: Limit = None, max_steps: Steps = None, tune: Tune = "top",
     since: Since = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:  # fmt: skip
     """All stages: data, sft, eval, card."""
     run = _stages(
-        ("data", "sft", "eval", "card"), target, cases, model, teacher, judge, mode, out, seed, limit, max_steps, tune
+        ("data", "sft", "eval", "card"),
+        target,
+        cases,
+        model,
+        teacher,
+        judge,
+        mode,
+        out,
+        seed,
+        limit,
+        max_steps,
+        tune,
+        _since(ctx),
     )
     from precepts.cli.tables import print_run
 
@@ -147,23 +156,25 @@ def run_all(
 
 @app.command("data")
 def data(
-    target: Target, cases: Cases = "starter", model: ModelRef = "precepts/smollm2-135m", teacher: Teacher = None, judge: JudgeRef = None,
+    ctx: typer.Context, target: Target, cases: Cases = "starter", model: ModelRef = "precepts/smollm2-135m", teacher: Teacher = None, judge: JudgeRef = None,
     mode: Mode = "guided", out: Out = DEFAULT_OUT, seed: Seed = 0, limit: Limit = None, max_steps: Steps = None, tune: Tune = "top",
     since: Since = None,
 ) -> None:  # fmt: skip
     """Stage 1: a teacher that reads the policy writes completions, a judge filters them."""
-    run = _stages(("data",), target, cases, model, teacher, judge, mode, out, seed, limit, max_steps, tune)
+    run = _stages(("data",), target, cases, model, teacher, judge, mode, out, seed, limit, max_steps, tune, _since(ctx))
     _print_facts(run, "data", "counts")
 
 
 @app.command("sft")
 def sft(
-    target: Target, cases: Cases = "starter", model: ModelRef = "precepts/smollm2-135m", teacher: Teacher = None, judge: JudgeRef = None,
+    ctx: typer.Context, target: Target, cases: Cases = "starter", model: ModelRef = "precepts/smollm2-135m", teacher: Teacher = None, judge: JudgeRef = None,
     mode: Mode = "guided", out: Out = DEFAULT_OUT, seed: Seed = 0, limit: Limit = None, max_steps: Steps = None, tune: Tune = "top",
     since: Since = None,
 ) -> None:  # fmt: skip
     """Stage 2: fine-tune on the bare prompts, then calibrate the verdict's threshold on dev."""
-    run = _stages(("data", "sft"), target, cases, model, teacher, judge, mode, out, seed, limit, max_steps, tune)
+    run = _stages(
+        ("data", "sft"), target, cases, model, teacher, judge, mode, out, seed, limit, max_steps, tune, _since(ctx)
+    )
     _print_facts(run, "sft", "calibration")
 
 
