@@ -17,7 +17,7 @@ COMMANDS = {
     "align run": f"target {_CHOICES} --since --json",
     "align data": f"target {_CHOICES} --since",
     "align sft": f"target {_CHOICES} --since",
-    "align eval": "target --cases --baseline --policy --limit --seed --max-tokens --out --json",
+    "align eval": "target --cases --baseline --policy --limit --seed --max-tokens --judge-card --out --json",
     "align card": "target",
     "align ablate": "runs --arm --cases --limit --max-tokens --out --json",
     "align table": "name target --model --policy --cases --clause --limit --max-tokens --out --json",

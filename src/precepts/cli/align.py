@@ -128,7 +128,8 @@ def _stages(
 
 @app.command("run", hidden=True)
 def run_all(
-    ctx: typer.Context, target: Target, cases: Cases = "starter", model: ModelRef = "precepts/smollm2-135m", teacher: Teacher = None, judge: JudgeRef = None,
+    ctx: typer.Context,
+    target: Target, cases: Cases = "starter", model: ModelRef = "precepts/smollm2-135m", teacher: Teacher = None, judge: JudgeRef = None,
     mode: Mode = "guided", out: Out = DEFAULT_OUT, seed: Seed = 0, limit: Limit = None, max_steps: Steps = None, tune: Tune = "top",
     since: Since = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
@@ -156,7 +157,8 @@ def run_all(
 
 @app.command("data")
 def data(
-    ctx: typer.Context, target: Target, cases: Cases = "starter", model: ModelRef = "precepts/smollm2-135m", teacher: Teacher = None, judge: JudgeRef = None,
+    ctx: typer.Context,
+    target: Target, cases: Cases = "starter", model: ModelRef = "precepts/smollm2-135m", teacher: Teacher = None, judge: JudgeRef = None,
     mode: Mode = "guided", out: Out = DEFAULT_OUT, seed: Seed = 0, limit: Limit = None, max_steps: Steps = None, tune: Tune = "top",
     since: Since = None,
 ) -> None:  # fmt: skip
@@ -167,7 +169,8 @@ def data(
 
 @app.command("sft")
 def sft(
-    ctx: typer.Context, target: Target, cases: Cases = "starter", model: ModelRef = "precepts/smollm2-135m", teacher: Teacher = None, judge: JudgeRef = None,
+    ctx: typer.Context,
+    target: Target, cases: Cases = "starter", model: ModelRef = "precepts/smollm2-135m", teacher: Teacher = None, judge: JudgeRef = None,
     mode: Mode = "guided", out: Out = DEFAULT_OUT, seed: Seed = 0, limit: Limit = None, max_steps: Steps = None, tune: Tune = "top",
     since: Since = None,
 ) -> None:  # fmt: skip
@@ -193,6 +196,10 @@ def evaluate(
     limit: Limit = None,
     seed: Seed = 0,
     max_tokens: Annotated[int, typer.Option(help="Longest completion, in tokens.")] = 128,
+    judge_card: Annotated[
+        list[Path] | None,
+        typer.Option(help="A calibration of the judge, to correct rates with; those in runs/judges are used too."),
+    ] = None,
     out: Annotated[
         Path | None, typer.Option(help="Where to keep completions and scores. Default: in the run, else runs/eval.")
     ] = None,
@@ -214,7 +221,15 @@ def evaluate(
         print_run(run, as_json=as_json)
         return
     found = measure(
-        target, cases, baseline=baseline, policy=policy, limit=limit, seed=seed, max_tokens=max_tokens, out=out
+        target,
+        cases,
+        baseline=baseline,
+        policy=policy,
+        limit=limit,
+        seed=seed,
+        max_tokens=max_tokens,
+        out=out,
+        cards=judge_card or (),
     )
     print_measured(found, as_json=as_json)
 

@@ -12,6 +12,7 @@ from pydantic import BaseModel
 from precepts.cards import CardPaths, build_card
 from precepts.judges import rules_quality
 from precepts.pipelines.config import AlignConfig, config_of, policy_of
+from precepts.pipelines.corrected import corrected
 from precepts.pipelines.data import data_stage
 from precepts.pipelines.evaluate import BASE, IN_PROMPT, SFT, eval_stage
 from precepts.pipelines.moved import moved_facts, moved_stage
@@ -37,6 +38,7 @@ def align(run: Run, *, stages: Sequence[str] = STAGES) -> None:
                 case "eval":
                     eval_stage(run, config)
                     moved_stage(run, config)
+                    corrected(run.path)
                 case "card":
                     card_stage(run, config)
                 case _:
