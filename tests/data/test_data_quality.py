@@ -50,7 +50,7 @@ def test_each_text_that_is_left_out_stands_near_one_that_is_kept(texts: list[str
 
 
 def test_twins_stay_since_they_are_answered_otherwise() -> None:
-    assert first_of_each(TEXTS, threshold=0.9) == [None, 0, None, None]
+    assert first_of_each(TEXTS, threshold=0.99) == [None, 0, None, None]
     assert first_of_each(TEXTS, threshold=0.7, kinds=["comply", "comply", "comply", "comply"])[3] == 0
     assert first_of_each(TEXTS, threshold=0.7, kinds=["comply", "comply", "comply", "refuse"])[3] is None
 
@@ -84,9 +84,8 @@ def test_a_lifted_sentence_a_changed_word_and_a_meaning_are_found() -> None:
 
     hits = {(h.text, h.how, h.other) for h in contamination(own, {"a": tests}, near=0.7)}
     assert hits == {(0, "words", 0), (1, "near", 1)}
-    assert (2, "meaning", 1) in {
-        (h.text, h.how, h.other) for h in contamination(own[:3], {"a": tests[1:2]}, embed=embed)
-    }
+    found = contamination(own[:3], {"a": tests[1:2]}, embed=embed)
+    assert [(h.text, h.other) for h in found if h.how == "meaning"] == [(2, 0)]
 
 
 def test_a_short_test_prompt_inside_a_longer_one_is_found() -> None:

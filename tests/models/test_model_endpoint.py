@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -22,8 +22,8 @@ from precepts.types import Case, Completion, Message
 
 
 class Handler(BaseHTTPRequestHandler):
-    seen: list[dict[str, Any]] = []
-    keys: list[str | None] = []
+    seen: ClassVar[list[dict[str, Any]]] = []
+    keys: ClassVar[list[str | None]] = []
     failures = 0
 
     def do_POST(self) -> None:
