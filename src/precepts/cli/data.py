@@ -31,7 +31,7 @@ _MOST_SHOWN = 8
 
 @app.command("check")
 def check(
-    source: Source, policy: PolicyRef = None, against: Against = None, near: NearOption = 0.8, cosine: Cosine = 0.95,
+    source: Source, policy: PolicyRef = None, against: Against = None, near: NearOption = 0.8, cosine: Cosine = 0.9,
     embedding: Embedding = "precepts/smollm2-135m", out: Out = Path("runs/data-check"),
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:  # fmt: skip
@@ -48,7 +48,7 @@ def check(
 def clean(
     source: Source,
     to: Annotated[Path, typer.Argument(help="A new JSONL file for the cases that are kept.")],
-    policy: PolicyRef = None, against: Against = None, near: NearOption = 0.8, cosine: Cosine = 0.95,
+    policy: PolicyRef = None, against: Against = None, near: NearOption = 0.8, cosine: Cosine = 0.9,
     embedding: Embedding = "precepts/smollm2-135m", out: Out = Path("runs/data-check"),
 ) -> None:  # fmt: skip
     """Writes the cases without near duplicates and without what repeats a test set."""

@@ -21,7 +21,7 @@ Embed = Callable[[Sequence[str]], npt.NDArray[np.float32]]
 How = Literal["words", "near", "meaning"]
 
 RUN_OF_WORDS = 8
-COSINE = 0.95
+COSINE = 0.9
 """Above this, static embeddings of two short texts say the same in almost the same words (docs/data.md says what was measured)."""
 
 _BLOCK = 1024

@@ -94,7 +94,7 @@ def evaluate(
     for spec in arms:
         run = home.stage(spec.directory)
         name = model_name(spec.model)
-        digest = _weights(spec.model)
+        digest = weights_of(spec.model)
         run.begin(
             {
                 "arm": spec.name,
@@ -169,14 +169,19 @@ def set_cases(source: str, *, limit: int | None) -> tuple[str, list[Case]]:
 
 def _known(spec: ArmSpec, weights: str | None) -> Known | None:
     """The rows of the first arm measured before that was of the same weights."""
-    for folder in spec.earlier:
-        told = Run(folder).plan if (folder / "plan.json").exists() else {}
-        if weights is not None and told.get("weights") == weights:
-            return Known(str(told["model"]), {row["case_id"]: row for row in Run(folder).rows("completions")})
-    return None
+    found = (measured_before(folder, weights) for folder in spec.earlier)
+    return next((one for one in found if one is not None), None)
 
 
-def _weights(ref: str) -> str | None:
+def measured_before(folder: Path, weights: str | None) -> Known | None:
+    """What an arm's directory holds, if it was measured with these weights."""
+    told = Run(folder).plan if (folder / "plan.json").exists() else {}
+    if weights is None or told.get("weights") != weights:
+        return None
+    return Known(str(told["model"]), {row["case_id"]: row for row in Run(folder).rows("completions")})
+
+
+def weights_of(ref: str) -> str | None:
     """Twelve digits of the weights' sha256, so that evidence names the model and not only its directory."""
     from precepts.models import model_path
 

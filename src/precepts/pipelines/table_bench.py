@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from precepts.evals.arms import System, complete, completion_of
+from precepts.evals.arms import Known, System, complete, completion_of
 from precepts.evals.scores import items_of, score_row
 from precepts.judges import Judge
 from precepts.models import Model, Sampling, model_name, open_model
@@ -36,15 +36,16 @@ class Bench(NamedTuple):
     cases: Sequence[Case]
     max_tokens: int
     judge: Judge
+    known: Known | None = None
 
     def write(self, part: str, cases: Sequence[Case], system: System | None = None) -> list[Completion]:
-        """Completions of some cases, kept in a stage of that name; a stage that is there is read."""
+        """Completions of some cases, kept in a stage of that name; a stage that is there is read, and so is what was measured before."""
         stage = self.run.stage(part)
         stage.begin(
             {"model": self.ref, "cases": [c.model_dump(mode="json") for c in cases], "max_tokens": self.max_tokens}
         )
         return complete(
-            cases, model=lambda: open_model(self.ref), name=model_name(self.ref), run=stage, label=part,
+            cases, model=lambda: open_model(self.ref), name=model_name(self.ref), run=stage, label=part, known=self.known,
             sampling=Sampling(max_tokens=self.max_tokens), seed=0, system=system,
         )  # fmt: skip
 

@@ -16,11 +16,12 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from precepts.errors import InputError, MissingError
+from precepts.evals.arms import Known
 from precepts.judges import Judge
 from precepts.judges.measure import filled
 from precepts.models import model_name
 from precepts.pipelines.config import cases_of, policy_of, sample
-from precepts.pipelines.evaluate import set_cases
+from precepts.pipelines.evaluate import measured_before, set_cases, weights_of
 from precepts.pipelines.judging import test_judge
 from precepts.pipelines.measure import OWN_TEST
 from precepts.pipelines.policy_diff import open_policy
@@ -92,7 +93,8 @@ def table(
         }
     )
     with home.locked():
-        bench = Bench(home, ref, found, chosen, max_tokens, judge or test_judge())
+        known = _measured(own, ref) if own else None
+        bench = Bench(home, ref, found, chosen, max_tokens, judge or test_judge(), known)
         rows, claims = TABLES[name](bench)
         home.write("rows", rows)
         evidence = _evidence(
@@ -101,6 +103,13 @@ def table(
         home.write("evidence", evidence)
         home.finish(rows=len(rows), judge=bench.judge.name)
     return Table(name, home.path, rows, evidence)
+
+
+def _measured(own: Run, ref: str) -> Known | None:
+    """The largest table of answers that the run holds of the same weights; rows of other prompts or lengths in it are not used."""
+    weights = weights_of(ref)
+    found = [measured_before(folder, weights) for folder in sorted((own.path / "eval").glob("*/*"))]
+    return max((one for one in found if one is not None), key=lambda one: len(one.rows), default=None)
 
 
 def _evidence(
