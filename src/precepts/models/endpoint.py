@@ -88,6 +88,8 @@ class EndpointModel:
             "max_tokens": sampling.max_tokens,
             "temperature": sampling.temperature,
         }
+        if sampling.frequency_penalty:
+            row["frequency_penalty"] = sampling.frequency_penalty
         if sampling.temperature > 0:
             row |= {"top_p": sampling.top_p, "seed": seed}
         return json.dumps(row).encode()

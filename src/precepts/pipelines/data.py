@@ -10,7 +10,7 @@ from precepts.deliberative import build_examples, filter_completions, generate
 from precepts.evals.arms import completion_of
 from precepts.judges import Judge
 from precepts.models import Model, Sampling, open_model, plan_batches
-from precepts.pipelines.config import AlignConfig, cases_of, config_of, policy_of, sample
+from precepts.pipelines.config import FREQUENCY_PENALTY, AlignConfig, cases_of, policy_of, sample
 from precepts.pipelines.judging import filter_judges
 from precepts.pipelines.since import before_of, known_judgments, known_rows, teaching_key, touched
 from precepts.progress import progress
@@ -18,6 +18,8 @@ from precepts.runs import Row, Run
 from precepts.types import Case, Completion, content_key
 
 _BATCH = 96
+_REASONING_TOKENS = 80
+"""What a teacher that writes its reasoning may add to the answer's limit."""
 
 
 def data_stage(run: Run, config: AlignConfig) -> Row:
@@ -29,7 +31,8 @@ def data_stage(run: Run, config: AlignConfig) -> Row:
     train = sample(cases_of(run, "train"), config.limit, seed=config.seed, pairs=True)
     chosen = to_generate(train, config)
     name = config.teacher or config.model
-    sampling = Sampling(max_tokens=config.max_answer_tokens, temperature=0.6, top_p=0.9)
+    most = config.max_answer_tokens + (_REASONING_TOKENS if config.mode == "written" else 0)
+    sampling = Sampling(max_tokens=most, temperature=0.6, top_p=0.9, frequency_penalty=FREQUENCY_PENALTY)
     seeds_of = {case.id: int(content_key(config.seed, case.id), 16) % 2**31 for case in chosen}
     keys = {
         c.id: teaching_key(c, policy, teacher=name, mode=config.mode, sampling=sampling, seed=seeds_of[c.id])
@@ -39,7 +42,7 @@ def data_stage(run: Run, config: AlignConfig) -> Row:
     changed = touched(train, before, policy, mode=config.mode) if before else set[str]()
     if before and before.run is None:
         chosen = [case for case in chosen if case.id in changed]
-    reused = known_rows(before, chosen, keys, changed, same_setting=same_setting(before and before.run, config))
+    reused = known_rows(before, chosen, keys)
     there = {completion.case_id: completion for completion in reused}
     left = [case for case in chosen if case.id not in there]
     planned = [list(there)] if there else []
@@ -123,16 +126,6 @@ def to_generate(train: Sequence[Case], config: AlignConfig) -> list[Case]:
     rest = sample(twins, max(0, config.num_answers - len(first)), seed=config.seed, pairs=True)
     chosen = {case.id for case in (*first, *rest)}
     return [case for case in train if case.id in chosen]
-
-
-def same_setting(earlier: Run | None, config: AlignConfig) -> bool:
-    """Whether an earlier run's teacher wrote under the same settings, so that its rows can hold here."""
-    if earlier is None:
-        return False
-    old = config_of(earlier)
-    return (old.teacher or old.model, old.mode, old.seed, old.max_answer_tokens) == (
-        config.teacher or config.model, config.mode, config.seed, config.max_answer_tokens,
-    )  # fmt: skip
 
 
 def _counts(stage: Run) -> Row:

@@ -71,27 +71,15 @@ def _same_case(case: Case, row: Row | None) -> bool:
     return row is not None and Case.model_validate(row) == case
 
 
-def known_rows(
-    before: Before | None, cases: Sequence[Case], keys: Mapping[str, str], changed: set[str], *, same_setting: bool
-) -> list[Completion]:
-    """Completions of the earlier run that hold here too, each under the key that it has here.
-
-    Args:
-        before: What the run goes on from.
-        cases: Those that a completion is wanted for.
-        keys: The key of each, by case id.
-        changed: Ids of the cases that are touched.
-        same_setting: Whether teacher, mode, sampling and seed are those of the earlier run; else nothing holds.
-    """
-    if before is None or before.run is None or not same_setting:
+def known_rows(before: Before | None, cases: Sequence[Case], keys: Mapping[str, str]) -> list[Completion]:
+    """The earlier run's completions that rest on the same as here: whose key is the one that `keys` has for the case."""
+    if before is None or before.run is None:
         return []
-    wanted = {case.id for case in cases} - changed
-    stage = before.run.stage("data")
-    rows = {row["case_id"]: row for row in stage.rows("completions")}
+    rows = {row["case_id"]: row for row in before.run.stage("data").rows("completions")}
     return [
-        Completion.model_validate({**rows[case.id], "key": keys[case.id]})
+        Completion.model_validate(rows[case.id])
         for case in cases
-        if case.id in wanted and case.id in rows
+        if case.id in rows and rows[case.id]["key"] == keys[case.id]
     ]
 
 
@@ -109,17 +97,14 @@ def known_judgments(
     """
     if before is None or before.run is None:
         return {}
-    keys = {completion.case_id: completion.key for completion in reused}
+    keys = {completion.key for completion in reused}
     out: dict[str, list[Judgment]] = {}
-    for row in before.run.stage("data").rows("judgments"):
-        case = cases.get(str(row["case_id"]))
-        if case is None or case.id not in keys:
+    for judgment in map(Judgment.model_validate, before.run.stage("data").rows("judgments")):
+        case = cases.get(judgment.case_id)
+        if case is None or judgment.completion not in keys or judgment.score is None:
             continue
-        if reads_policy and not _same_brief(case, before.policy, policy):
-            continue
-        judgment = Judgment.model_validate({**row, "completion": keys[case.id]})
-        if judgment.score is not None:
-            out.setdefault(keys[case.id], []).append(judgment)
+        if not reads_policy or _same_brief(case, before.policy, policy):
+            out.setdefault(judgment.completion, []).append(judgment)
     return out
 
 

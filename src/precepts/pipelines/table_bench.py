@@ -9,6 +9,7 @@ from precepts.evals.arms import Known, System, complete, completion_of
 from precepts.evals.scores import items_of, score_row
 from precepts.judges import Judge
 from precepts.models import Model, Sampling, model_name, open_model
+from precepts.pipelines.config import FREQUENCY_PENALTY
 from precepts.policy import Policy
 from precepts.runs import Row, Run
 from precepts.types import Case, Completion, content_key
@@ -38,6 +39,11 @@ class Bench(NamedTuple):
     judge: Judge
     known: Known | None = None
 
+    @property
+    def sampling(self) -> Sampling:
+        """As in `align eval`."""
+        return Sampling(max_tokens=self.max_tokens, frequency_penalty=FREQUENCY_PENALTY)
+
     def write(self, part: str, cases: Sequence[Case], system: System | None = None) -> list[Completion]:
         """Completions of some cases, kept in a stage of that name; a stage that is there is read, and so is what was measured before."""
         stage = self.run.stage(part)
@@ -46,7 +52,7 @@ class Bench(NamedTuple):
         )
         return complete(
             cases, model=lambda: open_model(self.ref), name=model_name(self.ref), run=stage, label=part, known=self.known,
-            sampling=Sampling(max_tokens=self.max_tokens), seed=0, system=system,
+            sampling=self.sampling, seed=0, system=system,
         )  # fmt: skip
 
     def scored(
@@ -72,7 +78,7 @@ class Bench(NamedTuple):
                 loaded.append(open_model(self.ref))
             places = [at[i] for i in ids]
             made = loaded[0].generate(
-                [cases[p].messages for p in places], sampling=Sampling(max_tokens=self.max_tokens), prefills=[heads[p] for p in places],
+                [cases[p].messages for p in places], sampling=self.sampling, prefills=[heads[p] for p in places],
             )  # fmt: skip
             keys = [content_key(name, cases[p].id, heads[p]) for p in places]
             return [
