@@ -98,7 +98,7 @@ def test_one_encoding_that_gets_through_is_a_failure(monkeypatch: pytest.MonkeyP
     assert all((row["every"] == 0) == (i in through) for i, row in rows.items())
     assert value(found, "kept", encoding="none", asked="refuse") == 1.0
     assert value(found, "kept", encoding="base64", asked="refuse") == 1.0
-    assert value(found, "kept", encoding="every", asked="refuse") == 1 - len(through) / len(rows)
+    assert value(found, "kept", encoding="every", asked="refuse") == pytest.approx(1 - len(through) / len(rows))
 
 
 def test_compute_answers_after_a_cut_reasoning(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -109,7 +109,7 @@ def test_compute_answers_after_a_cut_reasoning(monkeypatch: pytest.MonkeyPatch, 
             told.extend(prefills or [])
             return super().generate(conversations, sampling=sampling, seeds=seeds, prefills=prefills)
 
-    why = "one two three four five six seven eight nine ten eleven twelve"
+    why = "one two three four five six seven eight nine ten"
     monkeypatch.setattr(
         "precepts.pipelines.table_bench.open_model",
         lambda ref: Thinks(ref, lambda turns: f"<think>\nverdict: refuse\nclause: P2\nwhy: {why}\n</think>\n{NO}"),

@@ -54,6 +54,7 @@ def touched(cases: Sequence[Case], before: Before, policy: Policy, *, mode: Mode
     """Ids of the cases that would be taught otherwise under the two policies, or that the earlier run did not have."""
     known = {str(row["id"]): row for row in before.run.rows("cases")} if before.run else None
     clauses = {clause.id for clause in before.policy.clauses}
+    categories = {category.id for category in before.policy.categories}
 
     def key(case: Case, under: Policy) -> str:
         return teaching_key(case, under, teacher="", mode=mode, sampling=Sampling(), seed=0)
@@ -63,6 +64,7 @@ def touched(cases: Sequence[Case], before: Before, policy: Policy, *, mode: Mode
         for case in cases
         if (known is not None and not _same_case(case, known.get(case.id)))
         or not clauses.issuperset(case.clauses)
+        or (not case.clauses and case.category is not None and case.category not in categories)
         or key(case, before.policy) != key(case, policy)
     }
 
