@@ -15,7 +15,7 @@ from typing import NamedTuple
 from precepts.errors import PreceptsError
 from precepts.judges.card import CARD, JudgeCard, load_card
 from precepts.pipelines.rate import rate
-from precepts.runs import Run
+from precepts.runs import Row, Run
 from precepts.types import Evidence
 
 CARDS = Path("runs/judges")
@@ -65,6 +65,7 @@ def corrected(
     home = Run(root).stage("eval").stage(CORRECTED)
     kept = [Evidence.model_validate(row) for row in home.rows("evidence")]
     made: list[Evidence] = []
+    reasons = home.rows("why")
     done: set[tuple[str, str]] = set()
     for plan in sorted((root / "eval").glob("*/*/plan.json")):
         told = json.loads(plan.read_text("utf-8"))
@@ -76,17 +77,21 @@ def corrected(
         chosen = next((one for one in known if one.card.question == "refused" and one.card.fits(judge)), None)
         if chosen is not None:
             done.add(key)
-            made += _arm(root, plan.parent, key, chosen)
+            found, why = _arm(root, plan.parent, key, chosen)
+            made += found
+            reasons = [row for row in reasons if (row["set"], row["arm"]) != key] + why
     evidence = [e for e in kept if (e.slice["set"], e.slice["arm"]) not in done] + made
     if evidence:
         home.write("evidence", evidence)
+        home.write("why", reasons)
     return made
 
 
-def _arm(root: Path, folder: Path, key: tuple[str, str], chosen: Found) -> list[Evidence]:
-    """Both refusal rates of one arm, raw where the evaluation does not give it, and corrected."""
+def _arm(root: Path, folder: Path, key: tuple[str, str], chosen: Found) -> tuple[list[Evidence], list[Row]]:
+    """Both refusal rates of one arm, raw where the evaluation does not give it, and corrected; and why one cannot be had."""
     asked = {row.get("asked") for row in Run(folder).rows("scores")}
     out: list[Evidence] = []
+    why: list[Row] = []
     for claim, kind, better in _RATES:
         if kind not in asked:
             continue
@@ -100,10 +105,12 @@ def _arm(root: Path, folder: Path, key: tuple[str, str], chosen: Found) -> list[
             inputs = tuple(
                 i.model_copy(update={"path": str((place / i.path).relative_to(root))}) for i in one.evidence.inputs
             )
+            if one.why:
+                why.append({"set": key[0], "arm": key[1], "claim": name, "card": chosen.card.labels, "why": one.why})
             slice_ = {"arm": key[1], "set": key[0], **({} if how == "raw" else {"card": chosen.card.labels})}
             out.append(
                 one.evidence.model_copy(
                     update={"claim": f"align/{name}", "slice": slice_, "inputs": inputs, "better": better}
                 )
             )
-    return out
+    return out, why

@@ -35,6 +35,7 @@ def sft_stage(run: Run, config: AlignConfig) -> Row:
         raise InputError(f"Nothing to train on: the filter kept no example (see {run.stage('data').table('dropped')}).")
     settings = SFTSettings.model_validate(config.sft.model_dump())
     facts: Row = {}
+    start = config.model
     if before := before_of(run, config.since):
         policy = policy_of(run)
         changed = touched(cases_of(run, "train"), before, policy, mode=config.mode)
@@ -42,12 +43,13 @@ def sft_stage(run: Run, config: AlignConfig) -> Row:
         facts = {"touched_examples": len(chosen.touched), "rehearsed_examples": len(chosen.rehearsed)}
         examples = [*chosen.touched, *chosen.rehearsed]
         if before.run is not None:
-            base = trainable(f"run:{before.run.path}")
+            start = f"run:{before.run.path}"
+            base = trainable(start)
     stage.begin(
         {
             "settings": settings,
             "seed": config.seed,
-            "base": config.model,
+            "base": start,
             "examples_sha256": file_digest(run.stage("data").table("examples")),
         }
     )
