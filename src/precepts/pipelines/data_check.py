@@ -37,7 +37,7 @@ class Checked(NamedTuple):
     missing: dict[str, str]
 
 
-def test_sets(names: Sequence[str]) -> tuple[dict[str, list[str]], dict[str, str]]:
+def registered_texts(names: Sequence[str]) -> tuple[dict[str, list[str]], dict[str, str]]:
     """The texts of registered sets by name, and for each set that is not here why. `all` names every registered set.
 
     Raises:
@@ -94,7 +94,7 @@ def check(
         raise InputError(f"--near and --cosine are above 0 and at most 1, not {near} and {cosine}.")
     cases = load_cases(source)
     found = open_policy(policy) if policy else None
-    sets, missing = test_sets(against)
+    sets, missing = registered_texts(against)
     sets.pop(source, None)
     run = Run(out)
     run.begin(
