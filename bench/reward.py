@@ -1,10 +1,11 @@
 """Rewards under a long policy: the `Reward` of a judge that reads it, against calling the same model plainly once per completion.
 
-    python bench/reward.py [NUM_COMPLETIONS] [TURNS]
+    python bench/reward.py [NUM_COMPLETIONS] [TURNS] [NUM_PLAIN]
 
 A policy of about 1,500 tokens stands before every completion, and the judge says Yes or No. The peer renders the same prompt, runs the
 model on it once per completion with transformers as it comes, and compares the same two words; that is what a reward function does that
-is written by hand. Ours runs the policy once for a batch. They take turns, and the median counts; the verdicts of both are compared.
+is written by hand, so a few completions (NUM_PLAIN) tell its rate. Ours runs the policy once for a batch. They take turns, and the median of
+rewards per second of processor time counts; the scores of both are compared.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ ANSWERS = (
 )
 
 
-def main(size: int, turns: int) -> None:
+def main(size: int, turns: int, num_plain: int) -> None:
     """Prints what was measured, and the ratio last."""
     torch.set_num_threads(1)
     engine = Engine(embedded_path())
@@ -70,7 +71,7 @@ def main(size: int, turns: int) -> None:
     @torch.inference_mode()
     def plain() -> list[float]:
         out: list[float] = []
-        for one in texts:
+        for one in texts[:num_plain]:
             logits_V = (
                 engine.model(input_ids=torch.tensor([engine.ids_of(one)]), logits_to_keep=1).logits[0, -1].float()
             )
@@ -84,8 +85,8 @@ def main(size: int, turns: int) -> None:
             engine.model.set_attn_implementation("sdpa" if name == "plain" else "precepts_shared_prefix")
             begun = time.process_time()
             said[name] = list(run())
-            rates[name].append(size / (time.process_time() - begun))
-    furthest = max(abs((a or 0) - (b or 0)) for a, b in zip(said["plain"], said["ours"], strict=True))
+            rates[name].append(len(said[name]) / (time.process_time() - begun))
+    furthest = max(abs((a or 0) - (b or 0)) for a, b in zip(said["plain"], said["ours"], strict=False))
     told = {
         "completions": size,
         "policy_tokens": len(engine.ids_of(brief(policy, longest.id))),
@@ -99,4 +100,5 @@ def main(size: int, turns: int) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 48, int(sys.argv[2]) if len(sys.argv) > 2 else 3)
+    given = [int(one) for one in sys.argv[1:4]]
+    main(*given, *(64, 3, 8)[len(given) :])
