@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 
 import pytest
@@ -149,3 +150,35 @@ def test_a_finding_names_the_line_of_the_page(tmp_path: Path) -> None:
     path = write(tmp_path, PAGE.replace("Why: It is their own.\n", ""))
     found = [f for f in lint(load_policy(path), path) if f.code == "reason-missing"]
     assert [(f.line, PAGE.splitlines()[f.line - 1][:12] if f.line else "") for f in found] == [(39, "### Requests")]
+
+
+_LINES = [
+    *PAGE.splitlines(),
+    "",
+    "#",
+    "##",
+    "### {#",
+    "{#a}",
+    "# {#a b=c}",
+    "<!--",
+    "-->",
+    "- x",
+    "Why:",
+    "Keeps:",
+    "Terms:",
+    "\\#",
+    "---",
+    ": :",
+    "#### x",
+]
+
+
+@settings(max_examples=100)
+@given(st.lists(st.sampled_from(_LINES), max_size=30), st.booleans())
+def test_any_page_is_a_policy_or_one_clear_error(
+    tmp_path_factory: pytest.TempPathFactory, lines: list[str], headed: bool
+) -> None:
+    head = PAGE.partition("# A small")[0] if headed else ""
+    path = write(tmp_path_factory.mktemp("any"), head + "\n".join(lines))
+    with contextlib.suppress(InputError):
+        load_policy(path)

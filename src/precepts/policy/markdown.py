@@ -79,7 +79,8 @@ class _Reader:
                     self._wrong(("title",), first.number, "text before the title; begin with a line `# Title`")
             elif level == 1 and "title" not in self.value:
                 self._put(self.value, ("title",), "title", title, number)
-                self._put(self.value, ("principles",), "principles", _kept(body), number)
+                if (text := _kept(body)) or "principles" not in self.value:
+                    self._put(self.value, ("principles",), "principles", text, number)
             elif level == 2 and not found and title.casefold() in (*_STYLES, *_TERMS):
                 key = "styles" if title.casefold() in _STYLES else "terms"
                 self._put(self.value, (key,), key, self._pairs(body, (key,)), number)
