@@ -15,6 +15,7 @@ from precepts.judges import RulesJudge
 from precepts.judges.judge import Item
 from precepts.pipelines.ablate import arms_of
 from precepts.pipelines.config import config_of, policy_of
+from precepts.pipelines.corrected import cards_in, corrected
 from precepts.pipelines.table_rows import BUDGETS
 from precepts.pipelines.tables import Table, table
 from precepts.runs import Run
@@ -219,10 +220,11 @@ def test_a_judge_card_that_fits_corrects_what_was_measured(cli: Any, finished: A
     shutil.copytree(finished.run, run)
     told = run / "eval" / "test" / "base" / "run.json"
     told.write_text(json.dumps({**json.loads(told.read_text()), "judge": "rules@2"}))
-    done = cli("align", "eval", run, cwd=tmp_path)
-    assert done.code == 0, done.err
+    corrected(run, cards=[tmp_path / "runs" / "judges" / "rules"])
     evidence = [Evidence.model_validate(r) for r in Run(run / "eval" / "corrected").rows("evidence")]
     found = {e.claim for e in evidence if e.slice["arm"] == "base"}
     assert {"align/refusal_rate_corrected", "align/overrefusal_rate", "align/overrefusal_rate_corrected"} <= found
     assert {verify(e, root=run) == [] for e in evidence} == {True}
     assert {e.slice["card"] for e in evidence if e.claim.endswith("corrected")} == {"labels.jsonl"}
+    assert [one.path for one in cards_in([tmp_path / "runs" / "judges"])] == [tmp_path / "runs" / "judges" / "rules"]
+    assert cards_in([tmp_path / "none"]) == []
