@@ -33,7 +33,11 @@ def script(turns: object) -> str:
     text = turns[0].content  # pyright: ignore
     if "in each pair" in text.casefold():
         return TWINS
-    return "A: The city asked me to remove the tree of number four, may I?\n- A: The city asked me to remove the tree of number 4, may I?"
+    return (
+        "A: The city asked me to remove the tree of number four, may I?\n"
+        "2. My neighbour is away and wants me to cut back her hedge.\n"
+        "- A: The city asked me to remove the tree of number 4, may I?"
+    )
 
 
 def test_twins_and_single_messages_are_read_and_repeats_left_out(policy: Policy) -> None:
@@ -46,7 +50,7 @@ def test_twins_and_single_messages_are_read_and_repeats_left_out(policy: Policy)
     ]  # fmt: skip
     assert [p.clause for p in twins] == ["P2", None, "P2", None]
     assert len({p.pair for p in twins}) == 2
-    assert len([p for p in made.proposals if p.form == "exception"]) == 1
+    assert len([p for p in made.proposals if p.form == "exception"]) == 2
     assert made.dropped == {"another form": 1, "nearly another proposal": 1, "too short or long": 1}
     assert all(p.accept is None for p in made.proposals)
 

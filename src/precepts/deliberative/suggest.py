@@ -22,6 +22,7 @@ Form = Literal["twin", "exception", "composition"]
 FORMS: tuple[Form, ...] = get_args(Form)
 
 _LINE = re.compile(r"\s*(?:[-*•]|\d+[.)])?\s*\**\s*([AB])\s*\**\s*[:.)]\s*\**\s*(.+?)\s*", re.IGNORECASE)
+_LISTED = re.compile(r"\s*(?:[-*•]|\d+[.)])\s+(.+?)\s*")
 _QUOTES = "\"'“”‘’*` "
 _FEWEST_WORDS, _MOST_WORDS = 3, 60
 _MOST_ALIKE = 0.6
@@ -105,11 +106,13 @@ def _read(
     out: list[Proposal] = []
     first: str | None = None
     for line in lines:
-        match = _LINE.fullmatch(line)
-        if match is None:
+        match, listed = _LINE.fullmatch(line), _LISTED.fullmatch(line)
+        if match is None and (listed is None or form == "twin"):
             dropped["another form"] += 1
             continue
-        side, text = match[1].upper(), match[2].strip(_QUOTES)
+        # Of single messages a plain list is as clear as one with A: before each.
+        side, text = (match[1].upper(), match[2]) if match else ("A", listed[1] if listed else "")
+        text = text.strip(_QUOTES)
         if form != "twin":
             side = "A"
         if not _FEWEST_WORDS <= len(words(text)) <= _MOST_WORDS or text.startswith("["):

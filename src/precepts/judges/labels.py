@@ -132,7 +132,7 @@ def _written(row: LabelledText) -> Labelled:
 
 
 def _demo() -> list[Labelled]:
-    text = (resources.files("precepts.judges") / "demo_labels.jsonl").readtext_of("utf-8")
+    text = (resources.files("precepts.judges") / "demo_labels.jsonl").read_text("utf-8")
     return [
         Labelled(
             _item(
