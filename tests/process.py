@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 KILLED = -signal.SIGKILL
 PRELOAD = (
     "precepts.cli", "precepts.pipelines.align", "precepts.pipelines.measure", "precepts.cli.tables", "precepts.models.engine",
-    "precepts.training.sft", "precepts.judges.answer_probe", "trl.trainer.sft_trainer",
+    "precepts.training.sft", "precepts.training.grpo", "precepts.judges.answer_probe", "trl.trainer.sft_trainer", "trl.trainer.grpo_trainer",
 )  # fmt: skip
 
 
@@ -73,7 +73,7 @@ def _small_steps() -> None:
 
     from precepts.evals import arms
     from precepts.pipelines import data
-    from precepts.training import sft
+    from precepts.training import grpo, sft
 
     class Small(sft.SFTSettings):
         batch_size: int = 2
@@ -86,6 +86,17 @@ def _small_steps() -> None:
 
     torch.set_num_threads(1)
     sft.SFTSettings = Small  # pyright: ignore[reportAttributeAccessIssue]
+
+    class SmallRL(grpo.GRPOSettings):
+        top_layers: int = 1
+        prompts_per_cycle: int = 3
+        rollout_batch: int = 5
+        batch_size: int = 6
+        learning_rate: float = 3e-3
+        max_tokens: int = 24
+        num_checkpoints: int = 2
+
+    grpo.GRPOSettings = SmallRL  # pyright: ignore[reportAttributeAccessIssue]
 
 
 class EveryThird:
@@ -105,12 +116,31 @@ class EveryThird:
         ]  # fmt: skip
 
 
+class ByText:
+    """A judge of rewards that keeps about half of the answers, by their text, and fails on some."""
+
+    name, view = "by-text", "answer"
+
+    def judge(self, items: Sequence[Any]) -> list[Any]:
+        from precepts.types import Judgment
+
+        seen = [sha256(item.completion.answer.encode()).digest()[0] for item in items]
+        return [
+            Judgment(
+                case_id=item.case.id, completion=item.completion.key, judge=self.name, score=None if d % 11 == 0 else float(d % 2),
+                error="it failed" if d % 11 == 0 else None,
+            )
+            for item, d in zip(items, seen, strict=True)
+        ]  # fmt: skip
+
+
 def _judges_without_a_model() -> None:
     from precepts.judges import CheckedCompliance
-    from precepts.pipelines import data, evaluate
+    from precepts.pipelines import data, evaluate, rl
 
     data.filter_judges = lambda judge, policy: [EveryThird()]  # pyright: ignore[reportAttributeAccessIssue]
     evaluate.test_judge = lambda: CheckedCompliance(None)
+    rl.reward_judge = lambda judge, policy: (ByText(), None)  # pyright: ignore[reportAttributeAccessIssue]
 
 
 # --- where a process is killed ------------------------------------------------------------------------------------------

@@ -14,9 +14,10 @@ _CHOICES = "--cases --model --teacher --judge --mode --out --seed --limit --max-
 COMMANDS = {
     "": "--version",
     "align": "",
-    "align run": f"target {_CHOICES} --json",
+    "align run": f"target {_CHOICES} --rl --json",
     "align data": f"target {_CHOICES}",
     "align sft": f"target {_CHOICES}",
+    "align rl": "target --start --prompts --samples --answer-only --judge",
     "align eval": "target --cases --baseline --policy --limit --seed --max-tokens --out --json",
     "align card": "target",
     "policy": "",

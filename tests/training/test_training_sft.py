@@ -229,9 +229,9 @@ def test_a_damaged_checkpoint_is_passed_over_for_the_one_before(
 
     checkpoints = tmp_path / "checkpoints"
     shutil.copytree(two_checkpoints / "checkpoints", checkpoints)
-    assert sft._last_checkpoint(checkpoints) == str(checkpoints / "checkpoint-6"), "else the test could not fail"
+    assert sft.last_checkpoint(checkpoints) == str(checkpoints / "checkpoint-6"), "else the test could not fail"
     damage(checkpoints / "checkpoint-6" / part)
-    assert sft._last_checkpoint(checkpoints) == str(checkpoints / "checkpoint-3")
+    assert sft.last_checkpoint(checkpoints) == str(checkpoints / "checkpoint-3")
     assert not (checkpoints / "checkpoint-6").exists()
 
 

@@ -8,7 +8,7 @@ are held once for all rows and for the next batch that begins alike (`models.pre
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -48,6 +48,14 @@ class Engine(Loaded):
         """
         super().__init__(path, name=name, device=device)
         self._prefix: Prefix | None = None
+
+    @torch.no_grad()
+    def refresh(self, weights: Iterable[tuple[str, Tensor]]) -> None:
+        """Takes new weights for some of the decoder's parameters, by name; what was kept of the old ones is forgotten."""
+        own = self.model.model.state_dict()
+        for name, value in weights:
+            own[name].copy_(value)
+        self._prefix = None
 
     # --- generation -----------------------------------------------------------------------------------------------
 
@@ -118,6 +126,7 @@ class Engine(Loaded):
         decisions: list[float | None] = [None] * count
         generators = [torch.Generator().manual_seed(seed) for seed in seeds] if sampling.temperature > 0 else None
         tokens: list[list[int]] = [[] for _ in heads]
+        written: list[list[int]] = [[] for _ in heads]
         reasons: list[StopReason] = ["length"] * count
         alive = list(range(count))
         for step in range(sampling.max_tokens):
@@ -126,6 +135,7 @@ class Engine(Loaded):
                 decisions = self._decide(logits_BV)
             chosen = choose(logits_BV, sampling, [generators[i] for i in alive] if generators else None)
             for row, token in zip(alive, chosen.tolist(), strict=True):
+                written[row].append(token)
                 if token in self.eos_ids:
                     reasons[row] = "stop"
                 else:
@@ -139,8 +149,10 @@ class Engine(Loaded):
             rows = self._step(rows, chosen)
         bodies = self.tokenizer.batch_decode(tokens, skip_special_tokens=True)
         return [
-            Generated(text=head + body, stop_reason=reason, num_tokens=len(ids), decision=decision)
-            for head, body, reason, ids, decision in zip(heads, bodies, reasons, tokens, decisions, strict=True)
+            Generated(head + body, stop_reason=reason, num_tokens=len(ids), decision=decision, ids=tuple(all_ids))
+            for head, body, reason, ids, all_ids, decision in zip(
+                heads, bodies, reasons, tokens, written, decisions, strict=True
+            )
         ]
 
     def _decide(self, logits_BV: Tensor) -> list[float | None]:

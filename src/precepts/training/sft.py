@@ -59,7 +59,7 @@ def train_sft(examples: Sequence[Example], *, base: Path, run: Run, settings: SF
     target = run.path / "model"
     if (target / "model.safetensors").exists() and (target / SETTINGS).exists():
         return target
-    _quiet()
+    quiet()
     torch.manual_seed(seed)
     tokenizer: Any = AutoTokenizer.from_pretrained(base)
 
@@ -93,7 +93,7 @@ def train_sft(examples: Sequence[Example], *, base: Path, run: Run, settings: SF
     logging_steps = max(1, len(steps) // 40)
     every = -(-len(steps) // ((settings.num_checkpoints + 1) * logging_steps)) * logging_steps
     checkpoints = run.path / "checkpoints"
-    last = _last_checkpoint(checkpoints)
+    last = last_checkpoint(checkpoints)
     begun = int(last.rpartition("-")[2]) if last else 0
     run.write("curve", [row for row in run.rows("curve") if row["step"] <= begun])
     trainer = WeightedTrainer(
@@ -184,7 +184,7 @@ class _ShowProgress(TrainerCallback):
         self.bar.advance()
 
 
-def _last_checkpoint(checkpoints: Path) -> str | None:
+def last_checkpoint(checkpoints: Path) -> str | None:
     """The newest checkpoint that was written to its end; half-written ones are removed."""
     found = sorted(checkpoints.glob("checkpoint-*"), key=lambda p: int(p.name.split("-")[1]), reverse=True)
     for path in found:
@@ -224,8 +224,9 @@ def _merge_lora(model: Any) -> None:
             setattr(model.model.get_submodule(parent), child, merged.get_base_layer())
 
 
-def _quiet() -> None:
+def quiet() -> None:
     """Trainers talk on stdout, which is for results."""
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-    logging.getLogger("transformers").setLevel(logging.ERROR)
+    for name in ("transformers", "trl"):
+        logging.getLogger(name).setLevel(logging.ERROR)
     warnings.filterwarnings("ignore", message=".*gradient_checkpointing.*", category=FutureWarning)
