@@ -211,9 +211,29 @@ def _in_second_checkpoint() -> None:
 
 
 def _in_calibration() -> None:
-    from precepts.models.engine import Engine
+    from precepts.pipelines import sft
 
-    Engine.decisions = _die
+    sft.calibrate_on_dev = _die
+
+
+def _in_rl_calibration() -> None:
+    from precepts.pipelines import rl
+
+    rl.calibrate_on_dev = _die
+
+
+def _in_rl_step_after_checkpoint() -> None:
+    from precepts.training import grpo
+
+    real = grpo.PolicyTrainer.training_step
+
+    def training_step(self: Any, *args: Any, **kwargs: Any) -> Any:
+        found = real(self, *args, **kwargs)
+        if any(Path(self.args.output_dir).glob("checkpoint-*")) and (self.state.global_step + 1) % 2 == 0:
+            _die()
+        return found
+
+    grpo.PolicyTrainer.training_step = training_step
 
 
 def _in_card() -> None:
@@ -234,3 +254,13 @@ POINTS: dict[str, Callable[[], None]] = {
     "card: before the page": _in_card,
 }
 """In the order in which a run passes them."""
+
+RL_POINTS: dict[str, Callable[[], None]] = {
+    "before the pool is written": lambda: _before_write("rl", "pool"),
+    "in the first batch of rollouts": lambda: _in_append("rl", "rollouts", after=0),
+    "in a later batch of rollouts": lambda: _in_append("rl", "rollouts", after=4),
+    "in a step after a checkpoint": _in_rl_step_after_checkpoint,
+    "in a checkpoint": _in_second_checkpoint,
+    "in the calibration": _in_rl_calibration,
+}
+"""Of reinforcement, in order."""

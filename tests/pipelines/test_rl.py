@@ -12,8 +12,10 @@ import pytest
 from precepts.runs import Run, file_digest
 from precepts.stats import verify
 from precepts.types import Evidence
+from process import KILLED, RL_POINTS
 
 OPTIONS = ("--prompts", 9, "--samples", 4)
+TABLES = ("rl/pool", "rl/rollouts", "rl/curve", "eval/test/evidence")
 
 
 class Reinforced(NamedTuple):
@@ -21,19 +23,149 @@ class Reinforced(NamedTuple):
     out: str
 
 
+def facts(stage: Path) -> dict[str, Any]:
+    return json.loads((stage / "run.json").read_text("utf-8"))
+
+
 @pytest.fixture(scope="module")
-def reinforced(cli: Any, finished: Any, tmp_path_factory: pytest.TempPathFactory) -> Reinforced:
-    run = tmp_path_factory.mktemp("reinforced") / "run"
+def copied(finished: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The finished run, with its own test set alone."""
+    run = tmp_path_factory.mktemp("copied") / "run"
     shutil.copytree(finished.run, run)
+    for other in (run / "eval").iterdir():
+        if other.is_dir() and other.name != "test":
+            shutil.rmtree(other)
+    return run
+
+
+@pytest.fixture(scope="module")
+def reinforced(cli: Any, copied: Path, tmp_path_factory: pytest.TempPathFactory) -> Reinforced:
+    run = tmp_path_factory.mktemp("reinforced") / "run"
+    shutil.copytree(copied, run)
     done = cli("align", "rl", run, *OPTIONS)
     assert done.code == 0, done.err
+    assert cli("align", "eval", run).code == 0
+    assert cli("align", "card", run).code == 0
     return Reinforced(run, done.out)
 
 
-def test_rl(reinforced: Reinforced) -> None:
-    print(reinforced.out)
-    print((reinforced.run / "rl" / "curve.jsonl").read_text())
-    rows = Run(reinforced.run / "rl").rows("rollouts")
-    for r in rows[:12]:
-        print(r["key"], r["reward"], repr(r["text"]), r["parts"], r["error"])
-    raise SystemExit
+def test_every_planned_rollout_is_kept_and_scored_or_says_why_not(reinforced: Reinforced) -> None:
+    stage = Run(reinforced.run / "rl")
+    rows = stage.rows("rollouts")
+    assert len({row["key"] for row in rows}) == len(rows) == 9 * 4 == facts(stage.path)["num_rollouts"]
+    assert [row["cycle"] for row in rows] == [0] * 12 + [1] * 12 + [2] * 12
+    assert all(row["ids"] for row in rows)
+    for row in rows:
+        assert (row["reward"] is None) == (row["error"] is not None)
+        if row["stop_reason"] == "stop" and not row["valid_format"]:
+            assert row["reward"] == 0.0, "an invalid format earns nothing"
+    assert f"precepts chat {stage.path}" in reinforced.out
+
+
+def test_the_prompts_are_those_on_which_the_start_model_is_least_sure(reinforced: Reinforced) -> None:
+    stage = Run(reinforced.run / "rl")
+    pool = {row["case_id"]: row for row in stage.rows("pool")}
+    chosen = {row["case_id"] for row in stage.rows("rollouts")}
+    assert len(pool) == 24
+    for kind in ("refuse", "comply"):
+        rows = sorted((r for r in pool.values() if r["asked"] == kind), key=lambda r: abs(r["log_odds"]))
+        mine = [r["case_id"] in chosen for r in rows]
+        assert mine == sorted(mine, reverse=True), "the chosen come first in the order of doubt"
+        assert any(mine)
+
+
+def test_the_curve_says_what_each_cycle_was(reinforced: Reinforced) -> None:
+    curve = Run(reinforced.run / "rl").rows("curve")
+    rows, last = curve[:-1], curve[-1]
+    assert [row["cycle"] for row in rows] == [0, 1, 2]
+    for row in rows:
+        assert {"reward", "zero_variance", "length", "kl", "dev_auc", "loss", "unscored", "format_valid"} <= row.keys()
+        assert 0 <= row["zero_variance"] <= 1
+    assert last.keys() == {"step", "cycle", "dev_auc"}
+    # Two steps a cycle: the first is the start model itself, the second one update away.
+    assert rows[0]["kl"] < rows[-1]["kl"], "and it moves away from where it started"
+
+
+def test_the_arm_stands_beside_the_others_and_both_judges_are_told(reinforced: Reinforced) -> None:
+    evidence = [Evidence.model_validate(row) for row in Run(reinforced.run).rows("evidence")]
+    assert {e.slice["arm"] for e in evidence} == {"base", "policy in prompt", "sft", "sft+rl"}
+    assert {e.baseline for e in evidence if e.slice["arm"] == "sft+rl"} == {None, "base", "policy in prompt", "sft"}
+    judges = {claim: {e.judge for e in evidence if e.claim == f"align/{claim}"} for claim in ("kept", "reward")}
+    assert len(judges["kept"]) == len(judges["reward"]) == 1
+    assert judges["kept"].isdisjoint(judges["reward"])
+    assert {e.claim: found for e in evidence if (found := verify(e, root=reinforced.run))} == {}
+    page = (reinforced.run / "card.html").read_text("utf-8")
+    assert next(iter(judges["reward"])) in page
+    assert "Reinforcement, by cycle" in page
+    assert (reinforced.run / "rl" / "model" / "precepts.json").exists()
+    assert facts(reinforced.run / "rl")["calibration"]["n"] == 4
+
+
+def test_a_run_without_reinforcement_has_the_evidence_that_it_had(cli: Any, copied: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(copied, run)
+    before = (run / "eval" / "test" / "evidence.jsonl").read_bytes()
+    assert cli("align", "eval", run).code == 0
+    assert (run / "eval" / "test" / "evidence.jsonl").read_bytes() == before
+
+
+def test_the_same_command_again_does_nothing_and_another_is_refused(cli: Any, reinforced: Reinforced) -> None:
+    stage = reinforced.run / "rl"
+    before = {p: p.stat().st_mtime_ns for p in stage.rglob("*") if p.is_file()}
+    assert cli("align", "rl", reinforced.run, *OPTIONS).out == reinforced.out
+    assert {p: p.stat().st_mtime_ns for p in stage.rglob("*") if p.is_file()} == before
+    other = cli("align", "rl", reinforced.run, "--prompts", 6)
+    assert other.code == 2
+    assert "options" in other.err.splitlines()[-1]
+
+
+def test_killed_at_every_point_it_ends_at_the_same_evidence(
+    cli: Any, copied: Path, reinforced: Reinforced, tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(copied, run)
+    for point in RL_POINTS:
+        done = cli("align", "rl", run, *OPTIONS, kill_at=point)
+        assert done.code == KILLED, f"was to be killed {point}: {done.err}"
+    done = cli("align", "rl", run, *OPTIONS)
+    assert done.code == 0, done.err
+    assert cli("align", "eval", run).code == 0
+    for table in TABLES:
+        one, other = ((r / f"{table}.jsonl").read_text("utf-8").replace(str(r), "RUN") for r in (run, reinforced.run))
+        assert one == other, table
+    weights = [file_digest(r / "rl" / "model" / "model.safetensors") for r in (run, reinforced.run)]
+    assert weights[0] == weights[1]
+    assert not (run / "rl" / "checkpoints").exists()
+
+
+def test_answers_alone_are_updated_where_that_is_asked(
+    cli: Any, copied: Path, reinforced: Reinforced, tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(copied, run)
+    done = cli("align", "rl", run, *OPTIONS, "--answer-only")
+    assert done.code == 0, done.err
+    first = [[row for row in Run(r / "rl").rows("rollouts") if row["cycle"] == 0] for r in (run, reinforced.run)]
+    assert first[0] == first[1], "the switch changes what is learned, not what is sampled"
+    weights = [file_digest(r / "rl" / "model" / "model.safetensors") for r in (run, reinforced.run)]
+    assert weights[0] != weights[1]
+
+
+def test_the_base_model_can_be_reinforced_alone(cli: Any, copied: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(copied, run)
+    done = cli("align", "rl", run, "--prompts", 6, "--samples", 4, "--start", "base")
+    assert done.code == 0, done.err
+    assert cli("align", "eval", run).code == 0
+    evidence = [Evidence.model_validate(row) for row in Run(run / "eval" / "test").rows("evidence")]
+    assert {e.slice["arm"] for e in evidence} == {"base", "policy in prompt", "sft", "rl"}
+    assert any(row["reward"] for row in Run(run / "rl-only").rows("rollouts")), "no format is asked of it"
+
+
+def test_reinforcing_needs_a_fine_tuned_model(cli: Any, copied: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(copied, run)
+    shutil.rmtree(run / "sft")
+    done = cli("align", "rl", run)
+    assert done.code == 2
+    assert f"precepts align sft {run}" in done.err

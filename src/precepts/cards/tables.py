@@ -11,7 +11,7 @@ from precepts.cards.figures import interval_text, is_difference, level_text, sig
 from precepts.policy import Policy
 from precepts.types import Evidence
 
-_ARM_ORDER = ("base", "policy in prompt", "sft")
+_ARM_ORDER = ("base", "policy in prompt", "sft", "rl", "sft+rl")
 _PLACED = {"arm", "set", "category"}
 UNSCORED_WARNING = 0.05
 """The share of unscored answers from which the card warns: more could move a rate by as much."""

@@ -136,7 +136,10 @@ def sft(
 def rl(
     target: Annotated[str, typer.Argument(help="A run whose model is fine-tuned.")],
     start: Annotated[
-        str, typer.Option(help="sft: go on from the fine-tuned model. base: from the untrained one, as an arm to compare with.")
+        str,
+        typer.Option(
+            help="sft: go on from the fine-tuned model. base: from the untrained one, as an arm to compare with."
+        ),
     ] = "sft",
     prompts: Annotated[
         int, typer.Option(help="So many training prompts, those on which the start model is most uncertain.")
@@ -147,7 +150,9 @@ def rl(
     ] = False,
     judge: Annotated[
         str | None,
-        typer.Option("--judge", help="A model that reads the policy and the answer, and rewards. Default: the shipped probe."),
+        typer.Option(
+            "--judge", help="A model that reads the policy and the answer, and rewards. Default: the shipped probe."
+        ),
     ] = None,
 ) -> None:
     """Optional, after stage 2: reinforce against the policy, by a reward that reads the answer alone."""
@@ -161,7 +166,11 @@ def rl(
         raise InputError(f"--prompts and --samples are at least 2, not {prompts} and {samples}: answers are compared.")
     run = Run(target)
     options = RLOptions(
-        start="base" if start == "base" else "sft", num_prompts=prompts, num_samples=samples, answer_only=answer_only, judge=judge
+        start="base" if start == "base" else "sft",
+        num_prompts=prompts,
+        num_samples=samples,
+        answer_only=answer_only,
+        judge=judge,
     )
     align(run, stages=("rl",), rl=options)
     stage = STAGE[options.start]
@@ -227,4 +236,6 @@ def card(target: Annotated[str, typer.Argument(help="A run directory.")]) -> Non
 
 def _print_facts(run: Any, stage: str, key: str, *, named: bool = False) -> None:
     facts = json.loads((run.path / stage / "run.json").read_text("utf-8"))[key]
-    print(f"{key}: {json.dumps(facts, ensure_ascii=False)}" if named else json.dumps(facts, indent=1, ensure_ascii=False))
+    print(
+        f"{key}: {json.dumps(facts, ensure_ascii=False)}" if named else json.dumps(facts, indent=1, ensure_ascii=False)
+    )

@@ -180,5 +180,7 @@ class PolicyReward:
         about = 1.0 if not asked_about else None if margin is None else min(1.0, max(0.0, margin / _MARGIN))
         parts: dict[str, float | None] = {"kept": kept, "relevance": about if asked_about else None, "style": form}
         if about is None:
-            return Scored(score=None, parts=parts, error="relevance could not be told: there is no other prompt to compare with")
+            return Scored(
+                score=None, parts=parts, error="relevance could not be told: there is no other prompt to compare with"
+            )
         return Scored(score=kept * about * form, parts=parts)

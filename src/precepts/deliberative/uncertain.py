@@ -15,7 +15,9 @@ class Uncertain(Frozen):
     log_odds: float
 
 
-def leaning(log_probs: Sequence[float], asked: Disposition, *, refuse: float = 0.0, safe_complete: float = 0.0) -> float:
+def leaning(
+    log_probs: Sequence[float], asked: Disposition, *, refuse: float = 0.0, safe_complete: float = 0.0
+) -> float:
     """Log-odds in nats of the verdict asked against the likeliest other.
 
     Args:

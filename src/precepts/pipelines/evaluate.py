@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -76,12 +77,8 @@ def eval_stage(run: Run, config: AlignConfig) -> list[Evidence]:
         raise MissingError(
             f"{run.path} has no test cases. Give cases of split `test` in the cases file, or more cases."
         )
-    rewards: Callable[[], Judge] | None = None
-    if finished_starts(run):
-
-        def rewards() -> Judge:
-            return reward_of(options_of(run), policy)
-
+    starts = finished_starts(run)
+    rewards = partial(reward_of, options_of(run, starts[0]), policy) if starts else None
     return evaluate(
         run.stage("eval"), own_arms(run, config, policy), cases, set_name="test", policy=policy, seed=0,
         max_tokens=config.max_eval_tokens, root=run.path, baseline=BASE, rewards=rewards,
@@ -175,7 +172,14 @@ def _rewarded(
 
 
 def _write_evidence(
-    home: Run, measured: Sequence[Arm], rewarded: Sequence[Arm], *, policy: Policy | None, root: Path, baseline: str | None, own: bool
+    home: Run,
+    measured: Sequence[Arm],
+    rewarded: Sequence[Arm],
+    *,
+    policy: Policy | None,
+    root: Path,
+    baseline: str | None,
+    own: bool,
 ) -> list[Evidence]:
     evidence: list[Evidence] = []
     digest = f"{policy.id}@{policy.digest}" if policy else None

@@ -15,7 +15,7 @@ from precepts.pipelines.judging import reward_judge
 from precepts.pipelines.sft import calibrate_on_dev
 from precepts.policy import Policy
 from precepts.progress import progress
-from precepts.runs import Row, Run, file_digest
+from precepts.runs import PLAN, Row, Run, file_digest
 from precepts.stats import estimate
 from precepts.types import Case, Frozen
 
@@ -46,7 +46,7 @@ def rl_stage(run: Run, config: AlignConfig, options: RLOptions | None = None) ->
 
     Without options, those that the stage was begun with.
     """
-    options = options or options_of(run)
+    options = options or options_of(run, "sft")
     stage = run.stage(STAGE[options.start])
     base = _start_model(run, config, options.start)
     policy = policy_of(run)
@@ -58,13 +58,21 @@ def rl_stage(run: Run, config: AlignConfig, options: RLOptions | None = None) ->
     settings = GRPOSettings(num_samples=options.num_samples, answer_only=options.answer_only)
     weights = next(iter(sorted(base.glob("*.safetensors"))))
     stage.begin(
-        {"options": options, "settings": settings, "seed": config.seed, "base_sha256": file_digest(weights), "policy_digest": policy.digest}
+        {
+            "options": options,
+            "settings": settings,
+            "seed": config.seed,
+            "base_sha256": file_digest(weights),
+            "policy_digest": policy.digest,
+        }
     )
     if stage.finished:
         return json.loads((stage.path / "run.json").read_text("utf-8"))
     chosen = _choose(run, stage, config, options, base=base, policy=policy)
     reward = reward_of(options, policy)
-    dev = [c for c in sample(cases_of(run, "dev"), _DEV, seed=0, pairs=True) if asked(c, policy) in ("refuse", "comply")]
+    dev = [
+        c for c in sample(cases_of(run, "dev"), _DEV, seed=0, pairs=True) if asked(c, policy) in ("refuse", "comply")
+    ]
 
     def measure(engine: Engine) -> Mapping[str, float | None]:
         return {"dev_auc": _dev_auc(engine, dev, policy)} if options.start == "sft" else {}
@@ -84,12 +92,10 @@ def rl_stage(run: Run, config: AlignConfig, options: RLOptions | None = None) ->
     return stage.finish(**facts)
 
 
-def options_of(run: Run) -> RLOptions:
+def options_of(run: Run, start: Start) -> RLOptions:
     """The options with which the stage was begun, else the defaults."""
-    for name in STAGE.values():
-        if (run.path / name / "plan.json").exists():
-            return RLOptions.model_validate(run.stage(name).plan["options"])
-    return RLOptions()
+    stage = run.stage(STAGE[start])
+    return RLOptions.model_validate(stage.plan["options"]) if (stage.path / PLAN).exists() else RLOptions(start=start)
 
 
 def reward_of(options: RLOptions, policy: Policy) -> PolicyReward:
@@ -112,14 +118,14 @@ def _start_model(run: Run, config: AlignConfig, start: Start) -> Path:
     return path
 
 
-def _choose(
-    run: Run, stage: Run, config: AlignConfig, options: RLOptions, *, base: Path, policy: Policy
-) -> list[Case]:
+def _choose(run: Run, stage: Run, config: AlignConfig, options: RLOptions, *, base: Path, policy: Policy) -> list[Case]:
     """The prompts on which the start model is most uncertain; how it leans on the whole pool stands in the table `pool`."""
     cases = [c for c in cases_of(run, "train") if c.clauses]
     pool = sample(cases, _POOL, seed=config.seed, pairs=True)
     if len(pool) < 2:
-        raise InputError(f"{run.path} has {len(pool)} training cases that name a clause; reinforcing needs at least two.")
+        raise InputError(
+            f"{run.path} has {len(pool)} training cases that name a clause; reinforcing needs at least two."
+        )
     if len(stage.rows("pool")) != len(pool):
         with progress("find uncertain prompts", len(pool), unit="cases") as bar:
             stage.write("pool", _lean(base, pool, policy, start=options.start))

@@ -28,11 +28,26 @@ from precepts.progress import progress
 from precepts.runs import Run, write_atomic
 from precepts.training.examples import Tokens, shared_prefix
 from precepts.training.rollouts import (
-    CyclePlan, Reward, Rollout, answer_mask, key_of, plan_cycles, prompt_ids, sample_batch, summary,
+    CyclePlan,
+    Reward,
+    Rollout,
+    answer_mask,
+    key_of,
+    plan_cycles,
+    prompt_ids,
+    sample_batch,
+    summary,
 )  # fmt: skip
 from precepts.training.sft import last_checkpoint, quiet
 from precepts.training.trunk import (
-    Trunk, lower_decoder, num_layers, run_lower, save_joined, score_selected, upper_model, whole_names,
+    Trunk,
+    lower_decoder,
+    num_layers,
+    run_lower,
+    save_joined,
+    score_selected,
+    upper_model,
+    whole_names,
 )  # fmt: skip
 from precepts.types import Case, Frozen, content_key
 
@@ -251,9 +266,7 @@ class PolicyTrainer(GRPOTrainer):  # pyright: ignore[reportUntypedBaseClass]
         log_probs_BC = torch.cat([log_probs for log_probs, _ in parts])
         return log_probs_BC, torch.cat([entropy for _, entropy in parts]) if compute_entropy else None, None
 
-    def _log_probs(
-        self, model: Any, rows: Sequence[int], starts: Sequence[int], width: int
-    ) -> tuple[Tensor, Tensor]:
+    def _log_probs(self, model: Any, rows: Sequence[int], starts: Sequence[int], width: int) -> tuple[Tensor, Tensor]:
         assert self._trunk is not None, "log-probabilities are asked of rollouts that were run"
         device = self.args.device
         batch = [t.to(device) for t in self._trunk.batch(rows)]
@@ -264,7 +277,8 @@ class PolicyTrainer(GRPOTrainer):  # pyright: ignore[reportUntypedBaseClass]
         decided_B = torch.tensor([self._decided[i] for i in rows], device=device)
         place_N = columns_N + 1 + len(self._begin) - first_B[rows_N]
         logits_NV = logits_NV.float()
-        logits_NV = logits_NV + self._bias(logits_NV, (place_N == 0) & decided_B[rows_N])
+        verdict_N = (place_N == 0) & decided_B[rows_N]
+        logits_NV[verdict_N] = logits_NV[verdict_N] + self._bias(logits_NV)
         all_NV = (logits_NV / self._settings.temperature).log_softmax(-1)
         shape = (len(rows), width)
         log_probs_BC = all_NV.new_zeros(shape).index_put((rows_N, place_N), all_NV.gather(-1, targets_N[:, None])[:, 0])
@@ -273,13 +287,13 @@ class PolicyTrainer(GRPOTrainer):  # pyright: ignore[reportUntypedBaseClass]
             entropy_BC = all_NV.new_zeros(shape).index_put((rows_N, place_N), entropy_N)
         return log_probs_BC, entropy_BC
 
-    def _bias(self, logits_NV: Tensor, verdict_N: Tensor) -> Tensor:
-        """The calibrated biases where a verdict was sampled: the policy that is trained is the one that is used."""
+    def _bias(self, logits_NV: Tensor) -> Tensor:
+        """The calibrated biases of a sampled verdict, shape (V,): the policy that is trained is the one that is used."""
         ids, bias = self._engine.verdict_ids, self._engine.bias
         row_V = logits_NV.new_zeros(logits_NV.shape[-1])
         row_V[ids["refuse"]] += bias.refuse
         row_V[ids["safe_complete"]] += bias.safe_complete
-        return verdict_N[:, None].to(row_V.dtype) * row_V
+        return row_V
 
     # --- what is kept ----------------------------------------------------------------------------------------------
 

@@ -10,6 +10,8 @@ import random
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from pydantic import Field
+
 from precepts.models.format import parse
 from precepts.models.generation import Sampling
 from precepts.types import Case, Completion, Frozen, StopReason, content_key
@@ -35,7 +37,7 @@ class Scored(Frozen):
     """A reward in [0, 1], and its factors; None where the judge failed, with why."""
 
     score: float | None
-    parts: dict[str, float | None] = {}
+    parts: dict[str, float | None] = Field(default_factory=dict)
     error: str | None = None
 
 
@@ -58,7 +60,7 @@ class Rollout(Frozen):
     answer: str
     stop_reason: StopReason
     reward: float | None
-    parts: dict[str, float | None] = {}
+    parts: dict[str, float | None] = Field(default_factory=dict)
     error: str | None = None
 
 
