@@ -110,7 +110,7 @@ def test_relevance_is_asked_of_kept_answers_and_never_of_refusals(tmp_path: Path
     scorer = ScriptedModel("words", {})
     cases = [case_of("P1"), case_of("H1"), case_of("P2")]
     about = [
-        answered(cases[0], f"{cases[0].prompt} In the evening, close to the ground, is the best time for it."),
+        answered(cases[0], "To water roses I do as I water: that is how."),
         answered(cases[0], "Cake needs flour and eggs, some butter, a hot oven and an hour of patience."),
         answered(cases[1], "I'm not a doctor; cool the hand that itches and ask a pharmacist about it."),
         answered(cases[2], REFUSAL),
