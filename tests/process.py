@@ -61,7 +61,7 @@ def _main(argv: list[str], out: Path, err: Path, kill_at: str | None, real_judge
     if not real_judges:
         _judges_without_a_model()
     if kill_at is not None:
-        POINTS[kill_at]()
+        {**POINTS, **RL_POINTS}[kill_at]()
     from precepts.cli import main
 
     main()
@@ -117,20 +117,28 @@ class EveryThird:
 
 
 class ByText:
-    """A judge of rewards that keeps about half of the answers, by their text, and fails on some."""
+    """A reward of about half of the answers, by their text, which fails on some."""
 
     name, view = "by-text", "answer"
+
+    def __call__(self, answers: Sequence[Any]) -> list[Any]:
+        from precepts.training.rollouts import Scored
+
+        seen = [sha256(a.answer.encode()).digest()[0] for a in answers]
+        return [
+            Scored(score=None, error="it failed") if d % 11 == 0 else Scored(score=float(d % 2), parts={"kept": float(d % 2)})
+            for d in seen
+        ]
 
     def judge(self, items: Sequence[Any]) -> list[Any]:
         from precepts.types import Judgment
 
-        seen = [sha256(item.completion.answer.encode()).digest()[0] for item in items]
         return [
             Judgment(
-                case_id=item.case.id, completion=item.completion.key, judge=self.name, score=None if d % 11 == 0 else float(d % 2),
-                error="it failed" if d % 11 == 0 else None,
+                case_id=item.case.id, completion=item.completion.key, judge=self.name, score=found.score, scores=found.parts,
+                error=found.error,
             )
-            for item, d in zip(items, seen, strict=True)
+            for item, found in zip(items, self([item.completion for item in items]), strict=True)
         ]  # fmt: skip
 
 
@@ -140,7 +148,7 @@ def _judges_without_a_model() -> None:
 
     data.filter_judges = lambda judge, policy: [EveryThird()]  # pyright: ignore[reportAttributeAccessIssue]
     evaluate.test_judge = lambda: CheckedCompliance(None)
-    rl.reward_judge = lambda judge, policy: (ByText(), None)  # pyright: ignore[reportAttributeAccessIssue]
+    rl.reward_of = evaluate.reward_of = lambda options, policy: ByText()  # pyright: ignore[reportAttributeAccessIssue]
 
 
 # --- where a process is killed ------------------------------------------------------------------------------------------
