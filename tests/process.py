@@ -126,7 +126,9 @@ class ByText:
 
         seen = [sha256(a.answer.encode()).digest()[0] for a in answers]
         return [
-            Scored(score=None, error="it failed") if d % 11 == 0 else Scored(score=float(d % 2), parts={"kept": float(d % 2)})
+            Scored(score=None, error="it failed")
+            if d % 11 == 0
+            else Scored(score=float(d % 2), parts={"kept": float(d % 2)})
             for d in seen
         ]
 

@@ -142,9 +142,7 @@ def test_the_switch_updates_the_answers_tokens_alone(
     seen: list[tuple[str, str]] = []
 
     def look(trainer: Any, model: Any, inputs: Any) -> None:
-        for ids, mask, on in zip(
-            inputs["completion_ids"], inputs["completion_mask"], inputs["tool_mask"], strict=True
-        ):
+        for ids, mask, on in zip(inputs["completion_ids"], inputs["completion_mask"], inputs["tool_mask"], strict=True):
             whole = trainer._decode(ids[mask.bool()].tolist())
             seen.append((whole, trainer._decode(ids[(mask * on).bool()].tolist())))
 

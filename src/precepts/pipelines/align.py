@@ -14,7 +14,7 @@ from precepts.judges import rules_quality
 from precepts.pipelines.config import AlignConfig, config_of, policy_of
 from precepts.pipelines.data import data_stage
 from precepts.pipelines.evaluate import BASE, IN_PROMPT, SFT, eval_stage
-from precepts.pipelines.rl import ARM, STAGE, RLOptions, finished_starts, rl_stage
+from precepts.pipelines.rl import ARM, STAGE, RLOptions, Start, finished_starts, rl_stage
 from precepts.pipelines.sft import sft_stage
 from precepts.runs import Row, Run
 from precepts.types import Evidence
@@ -111,8 +111,8 @@ def _rl_facts(run: Run, evidence: Sequence[Evidence]) -> dict[str, object]:
     starts = finished_starts(run)
     if not starts:
         return {}
-    stages = {start: run.stage(STAGE[start]) for start in starts}
-    facts = {start: _facts_of(stage) for start, stage in stages.items()}
+    stages: dict[Start, Run] = {start: run.stage(STAGE[start]) for start in starts}
+    facts: dict[Start, Row] = {start: _facts_of(stage) for start, stage in stages.items()}
     return {
         "reward_judge": ", ".join(dict.fromkeys(found["reward_judge"] for found in facts.values())),
         "reward_check": [

@@ -17,7 +17,7 @@ from precepts.policy import Policy
 from precepts.progress import progress
 from precepts.runs import PLAN, Row, Run, file_digest
 from precepts.stats import estimate
-from precepts.types import Case, Frozen
+from precepts.types import Case, Disposition, Frozen
 
 Start = Literal["sft", "base"]
 
@@ -140,7 +140,7 @@ def _lean(base: Path, pool: Sequence[Case], policy: Policy, *, start: Start) -> 
     from precepts.models.engine import Engine
 
     engine = Engine(base)
-    kinds = [asked(case, policy) or "comply" for case in pool]
+    kinds: list[Disposition] = [asked(case, policy) or "comply" for case in pool]
     conversations = [case.messages for case in pool]
     if start == "base":
         odds = engine.openers(conversations)

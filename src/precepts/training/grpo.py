@@ -180,7 +180,7 @@ class PolicyTrainer(GRPOTrainer):  # pyright: ignore[reportUntypedBaseClass]
                 args=config,
                 train_dataset=Dataset.from_dict({"prompt": [[{"role": "user", "content": i}] for i in order]}),
                 processing_class=engine.tokenizer,
-                rollout_func=lambda prompts, trainer: trainer.rollouts(),
+                rollout_func=_planned_rollouts,
             )
         score_selected(model)
         # TRL would load a whole reference model; ours shares the lower layers' output.
@@ -320,6 +320,11 @@ class PolicyTrainer(GRPOTrainer):  # pyright: ignore[reportUntypedBaseClass]
 
     def create_model_card(self, *args: Any, **kwargs: Any) -> None:
         """None: the run's own card says more."""
+
+
+def _planned_rollouts(prompts: Sequence[Any], trainer: Any) -> dict[str, Any]:
+    """TRL asks for prompts; what is sampled for them stands in the plan."""
+    return trainer.rollouts()
 
 
 def _reward_of_rollout(rollout_reward: Sequence[float | None], **unused: Any) -> list[float | None]:
