@@ -27,7 +27,14 @@ from precepts.types import Case  # noqa: E402
 
 BIAS = {"refuse": 1.5, "safe_complete": -2.0}
 FEW = GRPOSettings(
-    top_layers=2, num_samples=4, prompts_per_cycle=4, rollout_batch=8, batch_size=8, learning_rate=3e-3, max_tokens=32
+    top_layers=2,
+    num_samples=4,
+    prompts_per_cycle=4,
+    rollout_batch=8,
+    batch_size=8,
+    learning_rate=3e-3,
+    max_tokens=48,
+    temperature=0.35,
 )
 
 
@@ -91,8 +98,8 @@ def test_log_probabilities_are_those_of_the_whole_model_with_the_bias_that_sampl
             biased += 1
             for verdict, nats in BIAS.items():
                 logits_TV[0, engine.verdict_ids[verdict]] += nats
-        expected = logits_TV.log_softmax(-1).gather(-1, ids[:, None])[:, 0]
-        assert float((found["old"][b, : len(ids)] - expected).abs().max()) < 0.15, "bfloat16, and nothing else"
+        expected = (logits_TV / FEW.temperature).log_softmax(-1).gather(-1, ids[:, None])[:, 0]
+        assert float((found["old"][b, : len(ids)] - expected).abs().max()) < 0.3, "bfloat16, and nothing else"
         assert float(found["old"][b, len(ids) :].abs().sum()) == 0
     assert biased > 0, "else the bias was not looked at"
 
