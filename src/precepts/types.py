@@ -23,7 +23,7 @@ StopReason = Literal["stop", "length", "error"]
 def content_key(*parts: object) -> str:
     """Sixteen hex digits that name the parts' content: equal parts, equal key, on any machine."""
     text = json.dumps(parts, sort_keys=True, ensure_ascii=False, separators=(",", ":"), default=str)
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
 
 class Frozen(BaseModel):
@@ -82,6 +82,10 @@ class Case(Frozen):
     def _ends_on_user(self) -> Case:
         if not self.messages or self.messages[-1].role != "user":
             raise ValueError("a conversation must end on a user turn")
+        try:
+            "".join(m.content for m in self.messages).encode()
+        except UnicodeEncodeError:
+            raise ValueError("a turn holds half a character (a lone surrogate)") from None
         return self
 
     @property

@@ -83,7 +83,7 @@ def test_each_plot_has_a_title_and_says_its_numbers(card: CardPaths) -> None:
     ids = [value for _, name, value in page.attributes if name == "id"]
     assert len(ids) == len(set(ids))
     labelled = [value.split() for tag, name, value in page.attributes if (tag, name) == ("svg", "aria-labelledby")]
-    assert len(labelled) == page.elements.count("svg") == 5 + 2 + 2 + 1
+    assert len(labelled) == page.elements.count("svg") == 5 + 2 + 2 + 1 + 1
     assert all(set(pair) <= set(ids) for pair in labelled)
     assert squeeze("sft: 87.1\u00a0% [82.2, 90.7]") in page.text
 

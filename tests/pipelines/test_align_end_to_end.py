@@ -42,7 +42,8 @@ def test_every_evidence_row_is_computed_again_from_its_inputs(finished: Any, tmp
     evidence = evidence_of(finished.run)
     assert len(evidence) > 20
     assert {e.claim: verify(e, root=finished.run) for e in evidence if verify(e, root=finished.run)} == {}
-    assert {e.baseline for e in evidence} == {None, "base", "policy in prompt"}
+    # The tiny model never closes its reasoning, so its trained arm has nothing to pair.
+    assert {e.baseline for e in evidence} == {None, "base"}
     copy = tmp_path / "run"
     shutil.copytree(finished.run / "eval", copy / "eval")
     scores = copy / "eval" / "test" / "sft" / "scores.jsonl"

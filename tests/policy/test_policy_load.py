@@ -237,7 +237,7 @@ def test_a_missing_file_says_how_to_get_the_starter(tmp_path):
 
 
 def test_a_directory_is_not_a_policy(tmp_path):
-    with pytest.raises(InputError, match="this is a directory; give the path of a policy file"):
+    with pytest.raises(InputError, match="this is a directory; give the path of a YAML file"):
         load_policy(tmp_path)
 
 

@@ -10,6 +10,7 @@ from scipy import stats as scipy_stats
 
 from precepts.errors import InputError
 from precepts.stats import (
+    difference_detectable,
     paired_detectable,
     paired_power,
     paired_sample_size,
@@ -98,3 +99,21 @@ def test_no_difference_is_found_as_often_as_alpha():
 def test_impossible_questions_are_refused(call):
     with pytest.raises(InputError):
         call()
+
+
+def test_the_card_s_250_items_show_six_points_unpaired_and_four_and_a_half_paired() -> None:
+    assert difference_detectable(rate=0.93, n=250) == pytest.approx(0.064, abs=5e-4)
+    assert difference_detectable(rate=0.93, n=250, correlation=0.5) == pytest.approx(0.045, abs=5e-4)
+    with pytest.raises(InputError):
+        difference_detectable(rate=1.0, n=250)
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_the_detectable_difference_is_shown_with_its_power(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    difference = difference_detectable(rate=0.5, n=400)
+    a = rng.binomial(400, 0.5 + difference / 2, size=4000) / 400
+    b = rng.binomial(400, 0.5 - difference / 2, size=4000) / 400
+    pooled = (a + b) / 2
+    shown = np.abs(a - b) > 1.96 * np.sqrt(2 * pooled * (1 - pooled) / 400)
+    assert shown.mean() == pytest.approx(0.8, abs=0.03)

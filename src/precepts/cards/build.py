@@ -13,10 +13,13 @@ import jinja2
 from markupsafe import Markup
 
 from precepts.cards.context import Card, make_card
+from precepts.cards.decide.judged import quality_of
+from precepts.cards.decision import SAID
+from precepts.cards.sections import SECTIONS
 from precepts.cards.text import visible
 from precepts.policy import Policy
 from precepts.runs import Run, to_json, write_atomic
-from precepts.types import Evidence
+from precepts.types import Evidence, Metric
 
 _HERE = Path(__file__).parent
 
@@ -65,7 +68,13 @@ def build_card(
 def render(card: Card) -> str:
     """The page. Every value goes through `visible` and is then escaped; nothing but our own plots goes in as markup."""
     css = (_HERE / "card.css").read_text("utf-8")
-    return _environment().get_template("card.html.j2").render(card=card, css=Markup(css), shares=_shares(card))
+    titles = {section.id: section.title for section in SECTIONS}
+    judges = card.decision.judges if card.decision else ()
+    used = dict.fromkeys(row.judge for row in card.evidence if row.judge)
+    return _environment().get_template("card.html.j2").render(
+        card=card, css=Markup(css), shares=_shares(card), titles=titles, said=SAID,
+        unmeasured_judges=[name for name in used if not quality_of(name, judges)],
+    )  # fmt: skip
 
 
 @functools.cache
@@ -80,6 +89,7 @@ def _environment() -> jinja2.Environment:
     )
     environment.filters["fact"] = fact_text
     environment.filters["svg"] = Markup
+    environment.filters["metric"] = metric_text
     return environment
 
 
@@ -106,7 +116,18 @@ def fact_text(value: object) -> str:
             interval = f" [{fact_text(metric['low'])}, {fact_text(metric.get('high'))}]" if known else ""
             number = f", n {fact_text(metric['n'])}" if "n" in metric else ""
             return f"{fact_text(metric['value'])}{interval}{number}"
+        if metric and all(isinstance(one, Mapping) and "value" in one for one in metric.values()):
+            return "; ".join(f"{name} {fact_text(one)}" for name, one in metric.items())
     return json.dumps(value, ensure_ascii=False, sort_keys=True)
+
+
+def metric_text(metric: Metric | None) -> str:
+    """`0.77 [0.64, 0.86], n 60`, or that it was not measured."""
+    if metric is None or metric.value is None:
+        return "not measured"
+    known = metric.low is not None and metric.high is not None
+    interval = f" [{metric.low:.2f}, {metric.high:.2f}]" if known else ""
+    return f"{metric.value:.2f}{interval}, n {metric.n:,}"
 
 
 def _shares(card: Card) -> list[tuple[str, int, float]]:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
+from precepts.cards.decision import Decision
 from precepts.cards.examples import ShownExample, show_examples
 from precepts.cards.facts import Facts, read_facts
 from precepts.cards.panels import Plots, make_plots
 from precepts.cards.recompute import Recipes, make_recipes
+from precepts.cards.sections import Coverage, coverage, is_core
 from precepts.cards.tables import Tables, make_tables
 from precepts.cards.text import visible
 from precepts.cards.verdict import Verdict, make_verdict
@@ -49,9 +51,12 @@ class Card:
     num_examples: int
     revealed: bool
     recipes: Recipes
+    coverage: tuple[Coverage, ...]
+    decision: Decision | None
 
     def document(self) -> dict[str, object]:
         """What card.json holds: the same values that the page shows, evidence in full."""
+        decided = self.decision
         return {
             "v": 1,
             "title": self.title,
@@ -61,6 +66,9 @@ class Card:
             "evidence": [row.model_dump(mode="json") for row in self.evidence],
             "examples": [asdict(example) for example in self.examples],
             "revealed": self.revealed,
+            "coverage": [asdict(section) for section in self.coverage],
+            "decision": decided.document() if decided else None,
+            "situation": decided.situation.model_dump(mode="json") if decided else {},
         }
 
 
@@ -72,11 +80,16 @@ def make_card(
     examples: Sequence[Mapping[str, object]],
     facts: Mapping[str, object],
     reveal: bool = False,
+    decision: Decision | None = None,
 ) -> Card:
     """The card of some evidence under a policy; see `build_card` for the arguments."""
     tables = make_tables(evidence, policy)
     known = read_facts(facts)
-    verdict = make_verdict(evidence, f"{policy.id} {policy.version}")
+    core = [row for row in evidence if is_core(row)]
+    verdict = make_verdict(core, f"{policy.id} {policy.version}")
+    if evidence and not core:
+        said = f"No rate of what the model refuses and answers was measured; {len(evidence):,} numbers of other kinds stand below."
+        verdict = replace(verdict, sentences=(said,))
     titles = {category.id: category.title for category in policy.categories}
     return Card(
         title=visible(title),
@@ -86,11 +99,13 @@ def make_card(
         evidence=tuple(evidence),
         models=tuple(dict.fromkeys(row.model for row in evidence)),
         tables=tables,
-        plots=make_plots(evidence, tables, known, titles=titles, arm=verdict.arm),
+        plots=make_plots(core, tables, known, titles=titles, arm=verdict.arm),
         examples=show_examples(examples, reveal=reveal),
         num_examples=len(examples),
         revealed=reveal,
         recipes=make_recipes(evidence),
+        coverage=coverage(evidence),
+        decision=decision,
     )
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from precepts.cards.text import Shown, clip, encodable_values, show
+from precepts.cards.text import Shown, clip, encodable_values, show, withheld
 from precepts.errors import InputError
 
 MAX_EXAMPLES = 20
@@ -25,6 +25,7 @@ class Output(BaseModel):
     clause: str | None = None
     refused: bool | None = None
     stop_reason: str | None = None
+    withheld: Mapping[str, tuple[int, str]] = Field(default_factory=dict)
 
 
 class Example(BaseModel):
@@ -72,6 +73,29 @@ def show_examples(examples: Sequence[Mapping[str, object]], *, reveal: bool) -> 
     return tuple(_shown(_read(row, place), reveal=reveal) for place, row in enumerate(examples[:MAX_EXAMPLES], start=1))
 
 
+def redacted(row: Mapping[str, object]) -> dict[str, object]:
+    """An example without the texts that a card withholds: of each its length and digest stay, and the card is the same."""
+    example = _read(row, 1)
+    to_answer = example.expected in ("comply", "safe_complete")
+    outputs = {
+        arm: output if to_answer or output.refused is True else output.model_copy(update=_without_text(output))
+        for arm, output in example.outputs.items()
+    }
+    return example.model_copy(update={"outputs": outputs}).model_dump(mode="json", exclude_none=True)
+
+
+def _without_text(output: Output) -> dict[str, object]:
+    taken = {
+        name: show(text, limit=0, withhold=True)
+        for name, text in (("cot", output.cot), ("answer", output.answer or ""))
+        if text is not None
+    }
+    return {
+        **dict.fromkeys(taken, None),
+        "withheld": {name: (one.length, one.sha256) for name, one in taken.items()},
+    }
+
+
 def _read(row: Mapping[str, object], place: int) -> Example:
     try:
         return Example.model_validate(encodable_values(row))
@@ -103,6 +127,12 @@ def _shown_output(arm: str, output: Output, *, withhold: bool) -> ShownOutput:
     for name, value in (("verdict", output.verdict), ("clause", output.clause), ("stopped", output.stop_reason)):
         if value is not None:
             marks.append((name, clip(value, MAX_WORD)))
-    cot = None if output.cot is None else show(output.cot, limit=MAX_ANSWER, withhold=withhold)
-    answer = show(output.answer or "", limit=MAX_ANSWER, withhold=withhold)
+
+    def shown(name: str, text: str | None) -> Shown | None:
+        if name in output.withheld:
+            return withheld(*output.withheld[name])
+        return None if text is None else show(text, limit=MAX_ANSWER, withhold=withhold)
+
+    cot, answer = shown("cot", output.cot), shown("answer", output.answer or "")
+    assert answer is not None, "an answer may be empty, not absent"
     return ShownOutput(clip(arm, MAX_WORD), tuple(marks), cot, answer)

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from precepts.cards.arms import arm_of, pair_of, set_of
 from precepts.cards.claims import CHANCE, claim_of, claim_order, scale_of
 from precepts.cards.facts import Facts
 from precepts.cards.figures import interval_text, is_difference, value_text
+from precepts.cards.pareto import Point, pareto
 from precepts.cards.plots import Mark, Panel, curve, forest
-from precepts.cards.tables import Tables, arm_of, pair_of, set_of
+from precepts.cards.tables import Tables
 from precepts.types import Evidence
 
 PLOTTED = (
@@ -32,6 +34,7 @@ class Plots:
     categories: tuple[Panel, ...]
     curve: Panel | None
     rl: tuple[Panel, ...]
+    pareto: Panel | None
 
 
 def make_plots(
@@ -57,6 +60,7 @@ def make_plots(
         else (),
         _curve(facts),
         _rl(facts),
+        _pareto([row for row in whole if not is_difference(row)], tables.arms),
     )
 
 
@@ -138,6 +142,25 @@ def _rl(facts: Facts) -> tuple[Panel, ...]:
                 name = f"plot-rl-{len(panels)}"
                 panels.append(curve(points, name=name, title=f"{title}, {arm}", x="cycle", y=title))
     return tuple(panels)
+
+
+GOODNESS = ("align/not_unsafe", "align/refusal_rate")
+"""What stands on the upright axis of the Pareto plot: the first of them that was measured."""
+NOT_OVERREFUSE = "align/not_overrefuse"
+
+
+def _pareto(rows: Sequence[Evidence], arms: Sequence[str]) -> Panel | None:
+    """Goodness against not overrefusing, a point for each arm that has both."""
+    upright = next((claim for claim in GOODNESS if any(row.claim == claim for row in rows)), None)
+    points: list[Point] = []
+    for place, arm in enumerate(arms):
+        own = {row.claim: row for row in reversed(rows) if arm_of(row) == arm}
+        across, up = own.get(NOT_OVERREFUSE), own.get(upright or "")
+        if across is not None and up is not None:
+            points.append(Point(_mark(across, arm, place), _mark(up, arm, place)))
+    if not points or upright is None:
+        return None
+    return pareto(points, name="plot-pareto", across=claim_of(NOT_OVERREFUSE).label, up=claim_of(upright).label)
 
 
 def _curve(facts: Facts) -> Panel | None:

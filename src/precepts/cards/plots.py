@@ -80,7 +80,7 @@ def forest(
     if domain[0] < 0:
         shown = "format(datum.value * 100, '+.0f')" if scale == "percent" else "format(datum.value, '+.2~f')"
         labels = f"datum.value == 0 ? '0' : {shown}"
-    axis = _axis(labelExpr=labels, values=_ticks(domain))
+    scale_axis = axis(labelExpr=labels, values=_ticks(domain))
     across = alt.Scale(domain=list(domain), nice=False, zero=False)
     down = alt.Scale(domain=[0, len(rows)], reverse=True, nice=False)
     base = alt.Chart(alt.Data(values=rows), width=WIDTH, height=_ROW * len(rows))
@@ -91,7 +91,7 @@ def forest(
     colour, shape = alt.Color("colour:N", scale=None), alt.Shape("shape:N", scale=None)
     layers: list[Any] = [
         base.mark_rule(strokeWidth=3, opacity=0.55).encode(
-            x=alt.X("low:Q", scale=across, axis=axis), x2="high:Q", y=y("line"), color=colour
+            x=alt.X("low:Q", scale=across, axis=scale_axis), x2="high:Q", y=y("line"), color=colour
         ),
         base.mark_point(filled=True, size=95, opacity=1).encode(
             x=alt.X("value:Q", scale=across), y=y("line"), color=colour, shape=shape
@@ -108,7 +108,7 @@ def forest(
         rule = line.mark_rule(strokeDash=[3, 3], color="currentColor", opacity=0.6)
         layers.insert(0, rule.encode(x=alt.X("at:Q", scale=across)))
     described = "; ".join(f"{mark.label}: {mark.text} {mark.interval}" for mark in marks)
-    return Panel(title, _svg(alt.layer(*layers), name=name, title=title, described=described))
+    return Panel(title, svg_of(alt.layer(*layers), name=name, title=title, described=described))
 
 
 def curve(points: Sequence[tuple[float, float]], *, name: str, title: str, x: str = "step", y: str = "loss") -> Panel:
@@ -121,15 +121,15 @@ def curve(points: Sequence[tuple[float, float]], *, name: str, title: str, x: st
         alt.Chart(alt.Data(values=rows), width=430, height=170)
         .mark_line(color=COLOURS[2], strokeWidth=2, point=len(rows) == 1)
         .encode(
-            x=alt.X("x:Q", axis=_axis(title=x, tickCount=6, grid=False)),
-            y=alt.Y("y:Q", axis=_axis(title=y, tickCount=5), scale=alt.Scale(zero=False)),
+            x=alt.X("x:Q", axis=axis(title=x, tickCount=6, grid=False)),
+            y=alt.Y("y:Q", axis=axis(title=y, tickCount=5), scale=alt.Scale(zero=False)),
         )
     )
     described = f"From {points[0][1]:.4g} at {x} {points[0][0]:g} to {points[-1][1]:.4g} at {x} {points[-1][0]:g}."
-    return Panel(title, _svg(chart, name=name, title=title, described=described))
+    return Panel(title, svg_of(chart, name=name, title=title, described=described))
 
 
-def _axis(**options: Any) -> Any:
+def axis(**options: Any) -> Any:
     """Axes in the page's own text colour, so that they follow its light and dark ground."""
     common: dict[str, Any] = {
         "title": None, "labelColor": "currentColor", "titleColor": "currentColor", "gridColor": "currentColor",
@@ -146,7 +146,7 @@ def _ticks(domain: tuple[float, float]) -> list[float]:
     return [low + (high - low) * part / 4 for part in range(5)]
 
 
-def _svg(chart: Any, *, name: str, title: str, described: str) -> str:
+def svg_of(chart: Any, *, name: str, title: str, described: str) -> str:
     """The chart as SVG without scripts, links, namespaces or fonts of its own.
 
     Liberation Sans comes with the renderer: text is measured alike on every machine, whatever font then shows it.

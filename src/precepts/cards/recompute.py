@@ -7,7 +7,12 @@ from dataclasses import dataclass
 
 from precepts.cards.claims import claim_order
 from precepts.runs import to_json
-from precepts.types import Evidence
+from precepts.types import Evidence, content_key
+
+
+def evidence_id(row: Evidence) -> str:
+    """Twelve hex digits that name a row of evidence: what a card's number links to."""
+    return content_key(row.model_dump(mode="json"))[:12]
 
 
 @dataclass(frozen=True)
@@ -23,6 +28,7 @@ class Source:
 class Recipe:
     """One number and what makes it."""
 
+    id: str
     claim: str
     where: str
     value: str
@@ -59,6 +65,7 @@ def make_recipes(evidence: Sequence[Evidence]) -> Recipes:
         measured = [row.model, row.exposure, *(f"{noun} {name}" for noun, name in named if name)]
         rows.append(
             Recipe(
+                id=evidence_id(row),
                 claim=row.claim,
                 where=where,
                 value=_exact(row.value),

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from precepts.cards.arms import arm_of, arms_of, main_set_of, pair_of, set_of
 from precepts.cards.claims import CLAIMS, Claim, claim_of, claim_order
 from precepts.cards.figures import interval_text, is_difference, level_text, sign_text, value_text
+from precepts.cards.recompute import evidence_id
+from precepts.cards.sections import ORDER, is_core, section_of
 from precepts.policy import Policy
 from precepts.types import Evidence
 
-_ARM_ORDER = ("base", "policy in prompt", "sft", "rl", "sft+rl")
 _PLACED = {"arm", "set", "category"}
 UNSCORED_WARNING = 0.05
 """The share of unscored answers from which the card warns: more could move a rate by as much."""
@@ -27,6 +29,7 @@ class Cell:
     notes: tuple[str, ...] = ()
     sign: str = ""
     warns: bool = False
+    id: str = ""
 
 
 @dataclass(frozen=True)
@@ -67,39 +70,14 @@ class Tables:
     differences: Table
     categories: Table
     others: Table
+    sections: dict[str, Table]
     unmeasured: tuple[str, ...]
 
 
-def arm_of(row: Evidence) -> str:
-    """The arm that was measured; a row without one names its model."""
-    return row.slice.get("arm", row.model)
-
-
-def set_of(row: Evidence) -> str:
-    """The set of cases that was used."""
-    return row.slice.get("set", "all cases")
-
-
-def pair_of(row: Evidence) -> str:
-    """The arm and the one it is compared with."""
-    return f"{arm_of(row)} − {row.baseline or 'baseline'}"
-
-
-def arms_of(evidence: Iterable[Evidence]) -> tuple[str, ...]:
-    """The arms, the usual ones first, others as they come."""
-    found = list(dict.fromkeys(arm_of(row) for row in evidence))
-    usual = [arm for arm in _ARM_ORDER if arm in found]
-    return tuple(usual + [arm for arm in found if arm not in usual])
-
-
-def main_set_of(evidence: Sequence[Evidence]) -> str:
-    """The set that the verdict speaks of: `test`, else the first that was measured."""
-    sets = [set_of(row) for row in evidence if not is_difference(row)] or ["test"]
-    return "test" if "test" in sets else sets[0]
-
-
 def make_tables(evidence: Sequence[Evidence], policy: Policy) -> Tables:
-    """All evidence in four tables: main set, paired differences, categories of the main set, other sets."""
+    """All evidence in tables: main set, paired differences, categories, other sets, and one for each further section."""
+    sections = _sections([row for row in evidence if not is_core(row)])
+    evidence = [row for row in evidence if is_core(row)]
     arms, main_set = arms_of(evidence), main_set_of(evidence)
     titles = {category.id: category.title for category in policy.categories}
     pairs = [row for row in evidence if is_difference(row)]
@@ -127,8 +105,34 @@ def make_tables(evidence: Sequence[Evidence], policy: Policy) -> Tables:
         differences=_differences(pairs, arms, main_set, titles),
         categories=_table(by_category, arms, group_of_claim, category_head),
         others=_table([row for row in whole if set_of(row) != main_set], arms, lambda row: (set_of(row),), _claim_head),
+        sections=sections,
         unmeasured=_unmeasured(evidence),
     )
+
+
+def _sections(rows: Sequence[Evidence]) -> dict[str, Table]:
+    """A table for each section that has rows: lines of claims, groups of sets, a column for each arm or pair."""
+
+    def head(row: Evidence) -> _Head:
+        claim = claim_of(row.claim)
+        rest = ", ".join(f"{key} {value}" for key, value in sorted(row.slice.items()) if key not in ("arm", "set"))
+        label = f"{claim.label} ({rest})" if rest else claim.label
+        return _Head((*claim_order(row.claim), rest), label, claim.about, claim.absent)
+
+    def column(row: Evidence) -> str:
+        return pair_of(row) if is_difference(row) else arm_of(row)
+
+    tables: dict[str, Table] = {}
+    for name in ORDER:
+        here = [row for row in rows if section_of(row.claim) == name]
+        columns = tuple(dict.fromkeys(column(row) for row in sorted(here, key=is_difference)))
+        if here:
+            groups = tuple(
+                _group(str(key[-1]), part, columns, column, head)
+                for key, part in _grouped(here, lambda row: (set_of(row),))
+            )
+            tables[name] = Table(columns, tuple(range(len(columns))), groups)
+    return tables
 
 
 _Key = tuple[Any, ...]
@@ -214,12 +218,13 @@ def _group(
 ) -> Group:
     """Lines in order, with an empty one for each wanted head that no row has.
 
-    A cell says its judge or exposure where the group has several. It is a tuple: one arm may be measured twice.
+    A cell says its judge, exposure or run where the group has several. It is a tuple: one arm may be measured twice.
     """
     judges, exposures = {row.judge for row in rows}, {row.exposure for row in rows}
+    runs = {row.run for row in rows}
     cells: dict[_Head, list[tuple[str, Cell]]] = {}
     for row in rows:
-        cell = _cell(row, name_judge=len(judges) > 1, name_exposure=len(exposures) > 1)
+        cell = _cell(row, name_judge=len(judges) > 1, name_exposure=len(exposures) > 1, name_run=len(runs) > 1)
         cells.setdefault(head_of(row), []).append((column_of(row), cell))
     claims = {head.order[:2] for head in cells}
     for head in wanted:
@@ -237,7 +242,7 @@ def _group(
     return Group(title, _common(rows), lines)
 
 
-def _cell(row: Evidence, *, name_judge: bool, name_exposure: bool) -> Cell:
+def _cell(row: Evidence, *, name_judge: bool, name_exposure: bool, name_run: bool) -> Cell:
     notes: list[str] = []
     warns = False
     if row.n_unscored:
@@ -250,8 +255,10 @@ def _cell(row: Evidence, *, name_judge: bool, name_exposure: bool) -> Cell:
         notes.append(f"judge: {row.judge}")
     if name_exposure:
         notes.append(row.exposure)
+    if name_run and row.run:
+        notes.append(f"run: {row.run}")
     sign = sign_text(row) if is_difference(row) else ""
-    return Cell(value_text(row), interval_text(row), f"n {row.n:,}", tuple(notes), sign, warns)
+    return Cell(value_text(row), interval_text(row), f"n {row.n:,}", tuple(notes), sign, warns, evidence_id(row))
 
 
 def _common(rows: Sequence[Evidence]) -> str:

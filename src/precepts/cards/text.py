@@ -78,9 +78,14 @@ def show(text: str, *, limit: int, withhold: bool = False) -> Shown:
     """How the card shows a text: at most `limit` characters, or none with a note where it is withheld."""
     digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
     if withhold:
-        note = f"Withheld: {len(text):,} characters. The whole text is in the files of the run."
-        return Shown("", len(text), digest, note, withheld=True)
+        return withheld(len(text), digest)
     note = ""
     if len(text) > limit:
         note = f"Cut: the first {limit:,} of {len(text):,} characters. The whole text is in the files of the run."
     return Shown(visible(text[:limit]), len(text), digest, note)
+
+
+def withheld(length: int, sha256: str) -> Shown:
+    """What stands for a text of which only length and digest are told."""
+    note = f"Withheld: {length:,} characters. The whole text is in the files of the run."
+    return Shown("", length, sha256, note, withheld=True)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from precepts.cards.arms import arm_of, arms_of, main_set_of, set_of
 from precepts.cards.claims import CLAIMS, HEADLINE, claim_of, scale_of
 from precepts.cards.figures import interval_text, is_difference, level_text, number, value_text
-from precepts.cards.tables import arm_of, arms_of, main_set_of, set_of
 from precepts.types import Evidence
 
 

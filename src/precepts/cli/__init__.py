@@ -10,7 +10,7 @@ import sys
 
 import typer
 
-from precepts.cli import align, chat, models, policy
+from precepts.cli import align, audit, card, chat, diff, gate, judge, models, policy, suites, w2s
 from precepts.errors import PreceptsError
 
 app = typer.Typer(
@@ -18,9 +18,17 @@ app = typer.Typer(
     help="Teach a model your written policy, and prove with numbers anyone can recompute that it keeps it.",
 )  # fmt: skip
 app.add_typer(align.app, name="align")
+app.add_typer(audit.app, name="audit")
+app.add_typer(card.app, name="card")
+app.command("gate")(gate.gate)
+app.command("diff")(diff.diff)
+app.add_typer(gate.app, name="risk")
 app.add_typer(policy.app, name="policy")
+app.add_typer(judge.app, name="judge")
 app.add_typer(models.app, name="models")
+app.add_typer(w2s.app, name="w2s")
 app.command("chat")(chat.chat)
+app.command("eval")(suites.evaluate)
 
 
 @app.callback(invoke_without_command=True)

@@ -66,7 +66,8 @@ def _begin(target: str, **options: Any) -> Any:
         raise InputError(f"--tune is top, full or lora, not {tune!r}.")
     if limit is not None and limit < 1:
         raise InputError(f"--limit is at least 1, not {limit}.")
-    smaller = {"limit": limit, "num_answers": limit, "eval_limit": limit} if limit else {}
+    most = {name: AlignConfig.model_fields[name].default for name in ("num_answers", "eval_limit")}
+    smaller = {"limit": limit, **{name: min(limit, value) for name, value in most.items()}} if limit else {}
     config = AlignConfig(policy=target, sft=SFTOptions(mode=tune, max_steps=steps), **options, **smaller)
     return begin(out, config, command=command_line())
 

@@ -9,7 +9,7 @@ from typing import Any, cast
 
 from pydantic import ValidationError
 
-from precepts.data.entry import LabelledAnswer, suggestion
+from precepts.data.entry import LabelledAnswer, LabelledText, suggestion
 from precepts.data.files import read_texts
 from precepts.data.registry import ENTRIES, entry
 from precepts.errors import InputError, MissingError
@@ -40,7 +40,12 @@ def load_cases(source: str | Path, *, download: bool = True) -> list[Case]:
     if isinstance(source, str) and source in ENTRIES:
         found = entry(source)
         if found.cases is None:
-            raise InputError(f"{source} holds labelled answers, no cases. As cases use one of: {_case_names()}.")
+            what = (
+                "holds labelled answers, no cases"
+                if found.labelled
+                else "is read by a suite of `precepts eval`, not as cases"
+            )
+            raise InputError(f"{source} {what}. As cases use one of: {_case_names()}.")
         return found.cases(read_texts(found, download=download))
     path = Path(source).expanduser()
     if path.is_dir():
@@ -65,6 +70,15 @@ def load_labelled(name: str, *, download: bool = True) -> list[LabelledAnswer]:
         known = ", ".join(sorted(key for key, value in ENTRIES.items() if value.labelled))
         raise InputError(f"{name} holds no labelled answers. Use one of: {known}.")
     return found.labelled(read_texts(found, download=download))
+
+
+def load_texts(name: str, *, download: bool = True) -> list[LabelledText]:
+    """The labelled texts of a registered set, such as `spam_policy`. Errors as in `load_cases`."""
+    found = entry(name)
+    if found.texts is None:
+        known = ", ".join(sorted(key for key, value in ENTRIES.items() if value.texts))
+        raise InputError(f"{name} holds no labelled texts. Use one of: {known}.")
+    return found.texts(read_texts(found, download=download))
 
 
 def parse_cases(data: bytes, path: str) -> list[Case]:

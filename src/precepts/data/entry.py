@@ -38,6 +38,21 @@ class LabelledAnswer(Frozen):
         return Case(id=self.id, messages=self.messages)
 
 
+class LabelledText(Frozen):
+    """A text that people labelled as breaking a written rule or not: what a judge of content is checked against.
+
+    `prompt` is what the text answers, where the set has it; `raters` holds what single raters said, where the set tells.
+    """
+
+    id: str
+    text: str
+    broke: bool
+    prompt: str | None = None
+    category: str | None = None
+    groups: dict[str, str] = Field(default_factory=dict)
+    raters: dict[str, bool] = Field(default_factory=dict)
+
+
 @dataclass(frozen=True, slots=True)
 class DataFile:
     """One file of a set. A copy that differs from the public file has a digest of its own.
@@ -49,6 +64,8 @@ class DataFile:
         copy: Name of the file in a folder of copies; the name at the end of `url` if nothing was changed.
         copy_sha256: Digest of that copy; empty if nothing was changed.
         change: What was changed in the copy, in words.
+        member: The file meant, where the public file is an archive of several; the copy is that file alone.
+        encoding: Of the text.
     """
 
     key: str
@@ -57,6 +74,8 @@ class DataFile:
     copy: str = ""
     copy_sha256: str = ""
     change: str = ""
+    member: str = ""
+    encoding: str = "utf-8-sig"
 
     @property
     def name(self) -> str:
@@ -81,7 +100,8 @@ class Entry:
         revision: Commit or version that the files are pinned to.
         note: What a reader of a number should know of the set.
         cases: Makes cases of the files, for a set of prompts.
-        labelled: Makes labelled answers of the files, for a set that checks judges.
+        labelled: Makes labelled answers of the files, for a set that checks judges of refusal.
+        texts: Makes labelled texts of the files, for a set that checks judges of content.
     """
 
     name: str
@@ -93,6 +113,7 @@ class Entry:
     note: str = ""
     cases: Callable[[Texts], list[Case]] | None = None
     labelled: Callable[[Texts], list[LabelledAnswer]] | None = None
+    texts: Callable[[Texts], list[LabelledText]] | None = None
 
 
 def suggestion(given: str, known: Iterable[str]) -> str:

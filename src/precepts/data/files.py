@@ -10,6 +10,7 @@ import gzip
 import hashlib
 import http.client
 import os
+import tarfile
 import urllib.error
 import urllib.request
 from pathlib import Path
@@ -55,7 +56,7 @@ def read_texts(entry: Entry, *, download: bool = True) -> dict[str, str]:
         MissingError: If a file is not here and cannot be downloaded; the message says where to put it.
         DigestError: If a file is not the one on record.
     """
-    return {file.key: _decode(find(entry, file, download=download)) for file in entry.files}
+    return {file.key: _decode(find(entry, file, download=download), file) for file in entry.files}
 
 
 def find(entry: Entry, file: DataFile, *, download: bool = True) -> Path:
@@ -116,6 +117,12 @@ def _checked(path: Path, digest: str, remedy: str) -> Path:
     return path
 
 
-def _decode(path: Path) -> str:
+def _decode(path: Path, file: DataFile) -> str:
+    if file.member and path.name == file.name:
+        with tarfile.open(path) as archive:
+            found = next(m for m in archive.getmembers() if m.name.rsplit("/", 1)[-1] == file.member)
+            inside = archive.extractfile(found)
+            assert inside is not None, f"{file.member} is a file of the archive on record"
+            return inside.read().decode(file.encoding)
     data = path.read_bytes()
-    return (gzip.decompress(data) if path.suffix == ".gz" else data).decode("utf-8-sig")
+    return (gzip.decompress(data) if path.suffix == ".gz" else data).decode(file.encoding)

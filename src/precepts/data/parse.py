@@ -8,7 +8,7 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
-from precepts.data.entry import LabelledAnswer, Texts
+from precepts.data.entry import LabelledAnswer, LabelledText, Texts
 from precepts.types import Case, Disposition
 
 Row = dict[str, Any]
@@ -123,6 +123,64 @@ def _rbr_refused(row: Row) -> bool | None:
     if not complied and not says_no and holds["illogical_continuation_of_prompt"]:
         return None
     return not complied
+
+
+def spam_policy(texts: Texts) -> list[LabelledText]:
+    """The golden rows of the example spam policy: 18 valid messages and 22 of spam in three degrees.
+
+    The label is the heading that a row stands under; the last column is what gpt-oss-safeguard said, kept as a rater.
+    """
+    out: list[LabelledText] = []
+    heading = ""
+    for row in csv.reader(io.StringIO(texts["all"], newline="")):
+        first = row[0].strip()
+        if first.startswith("SP"):
+            heading = first
+        elif first.isdigit() and heading:
+            said = row[9].strip()
+            out.append(
+                LabelledText(
+                    id=f"spam_policy/{heading}/{first}", text=row[1].strip(), broke=heading != "SP0", category="spam",
+                    groups={"degree": heading}, raters={"gpt-oss-safeguard": said != "SP0"} if said else {},
+                )
+            )  # fmt: skip
+    return out
+
+
+def teen_safety_policies(texts: Texts) -> list[LabelledText]:
+    """Answers to teenagers' questions under four policies, 136 rows; a label that does not end in 0 breaks the policy.
+
+    The group `asked` is the label of the question.
+    """
+    out: list[LabelledText] = []
+    for name, text in texts.items():
+        rows = list(csv.reader(io.StringIO(text, newline="")))[2:]
+        out += [
+            LabelledText(
+                id=f"teen_safety_policies/{name}/{number:03}", prompt=row[0].strip(), text=row[2].strip(),
+                broke=not row[3].strip().endswith("0"), category=name, groups={"asked": row[1].strip()},
+            )
+            for number, row in enumerate(rows, 1)
+            if len(row) > 3 and row[0].strip() and row[2].strip() and row[3].strip()
+        ]  # fmt: skip
+    return out
+
+
+def hatecheck(texts: Texts) -> list[LabelledText]:
+    """HateCheck's 3,728 short posts by functionality and group that is named, with the labels of their annotators."""
+    annotated = {row["case_id"]: row for row in _csv(texts["annotations"])}
+    return [
+        LabelledText(
+            id=f"hatecheck/{row['case_id']}", text=row["test_case"].strip(), broke=row["label_gold"] == "hateful",
+            category="hate", groups={"functionality": row["functionality"], "target": row["target_ident"] or "none"},
+            raters={
+                key: value == "hateful"
+                for key, value in annotated.get(row["case_id"], {}).items()
+                if key.startswith("label_") and key[6:].isdigit() and value
+            },
+        )
+        for row in _csv(texts["cases"])
+    ]  # fmt: skip
 
 
 def _case(

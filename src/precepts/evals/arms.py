@@ -39,7 +39,7 @@ def completion_of(
 
 def complete(
     cases: Sequence[Case], *, model: Callable[[], Model], name: str, run: Run, label: str, sampling: Sampling, seed: int,
-    system: System | None = None, batch_size: int = 48,
+    system: System | None = None, batch_size: int = 96,
 ) -> list[Completion]:  # fmt: skip
     """One completion a case, in the plan's order, kept in the run's `completions` table; what is there already is read.
 

@@ -17,12 +17,13 @@ View = Literal["answer", "full", "prompt"]
 
 
 class Item(NamedTuple):
-    """One completion to judge, and the clause of the policy that governs its case."""
+    """One completion to judge, the clause that governs its case, and what other annotators said of it, which may be wrong."""
 
     case: Case
     completion: Completion
     clause: Clause | None = None
     category: str | None = None
+    advice: tuple[str, ...] = ()
 
     @property
     def category_id(self) -> str | None:

@@ -6,63 +6,20 @@ k times, and the completion's score is the least of the k, for one run may overl
 
 from __future__ import annotations
 
-import json
 import math
-import re
 from collections.abc import Iterator, Sequence
-from typing import Literal, NamedTuple
+from typing import Literal
 
 from precepts.errors import InputError
 from precepts.judges.judge import Item, View, unscored
+from precepts.judges.members import KEPT_TEXT
 from precepts.judges.prompting import judge_prompt
+from precepts.judges.verdicts import Ruling, no_text, read_verdict
 from precepts.models.generation import Generated, Model, Sampling, ScoringModel
 from precepts.policy import Policy
 from precepts.types import Judgment
 
 JudgedView = Literal["answer", "full"]
-
-_LINE = re.compile(
-    r"verdict:\s*(keeps|breaks)\b(?:[\s,;()]*(?:score\s*[:=]?\s*)?([01](?:\.\d+)?|\.\d+))?\s*\)?\.?", re.IGNORECASE
-)
-_KEPT_TEXT = 2000
-
-
-class Ruling(NamedTuple):
-    """The verdict that a judge's text ends with, or what is wrong with it."""
-
-    score: float | None
-    error: str | None = None
-
-
-def read_verdict(text: str) -> Ruling:
-    """The verdict on the last line: JSON `{"verdict": …, "score": …}` or `VERDICT: keeps 0.9`.
-
-    Nothing above the last line is read, so that what a judge quotes never counts. Without a score keeps is 1 and breaks
-    0; a score on the other side of one half contradicts its verdict and is an error.
-    """
-    lines = [line.strip().strip("*`").strip() for line in text.strip().splitlines()]
-    last = next((line for line in reversed(lines) if line), "")
-    if last.startswith("{"):
-        try:
-            row = json.loads(last, object_pairs_hook=_once, parse_constant=_no_number)
-        except (ValueError, RecursionError):
-            return Ruling(None, "the last line is no JSON verdict")
-        word, given = row.get("verdict"), row.get("score")
-        if given is not None and (isinstance(given, bool) or not isinstance(given, int | float)):
-            return Ruling(None, "the score is no number")
-    elif match := _LINE.fullmatch(last):
-        word, given = match[1].lower(), float(match[2]) if match[2] else None
-    else:
-        return Ruling(None, "the last line is no verdict")
-    if word not in ("keeps", "breaks"):
-        return Ruling(None, "the verdict is neither keeps nor breaks")
-    if given is None:
-        return Ruling(1.0 if word == "keeps" else 0.0)
-    if not 0 <= given <= 1:
-        return Ruling(None, "the score is outside 0 to 1")
-    if (word == "keeps" and given < 0.5) or (word == "breaks" and given > 0.5):
-        return Ruling(None, f"the verdict {word} and the score {given} contradict each other")
-    return Ruling(float(given))
 
 
 class LlmJudge:
@@ -110,7 +67,7 @@ class LlmJudge:
     def judge(self, items: Sequence[Item]) -> list[Judgment]:
         """One judgment an item; score None, with the judge's text, where a run has no verdict that can be read."""
         out: dict[int, Judgment] = {}
-        for category, rows in _by_category(items, self.policy, size=max(1, self.batch_size // self.k)):
+        for category, rows in by_category(items, self.policy, size=max(1, self.batch_size // self.k)):
             if category is None:
                 out.update(
                     (i, unscored(items[i], self, "no category of the policy is known for this case")) for i in rows
@@ -129,14 +86,14 @@ class LlmJudge:
     def _one(self, item: Item, runs: Sequence[Generated]) -> Judgment:
         if item.completion.stop_reason == "error":
             return unscored(item, self, NOT_HAD)
-        rulings = [_ruling(run) for run in runs]
+        rulings = [ruling_of(run, advised=bool(item.advice)) for run in runs]
         scores = {f"run_{n}": ruling.score for n, ruling in enumerate(rulings)}
         failed = [n for n, ruling in enumerate(rulings) if ruling.score is None]
         known = [(ruling.score, n) for n, ruling in enumerate(rulings) if ruling.score is not None]
         least = min(known, default=None)
         if failed and (least is None or least[0] > 0):
             # The run that failed might have been the least: unless another found nothing kept, the least is not known.
-            text = runs[failed[0]].text[-_KEPT_TEXT:]
+            text = runs[failed[0]].text[-KEPT_TEXT:]
             return unscored(item, self, f"run {failed[0]}: {rulings[failed[0]].error}", reason=text).model_copy(
                 update={"scores": scores}
             )
@@ -147,8 +104,8 @@ class LlmJudge:
             judge=self.name,
             view=self.view,
             score=least[0],
-            reason=runs[least[1]].text[-_KEPT_TEXT:],
-            scores=scores,
+            reason=runs[least[1]].text[-KEPT_TEXT:],
+            scores=scores | ({"agrees": float(agrees)} if (agrees := rulings[least[1]].agrees) is not None else {}),
         )
 
 
@@ -180,7 +137,7 @@ class ForwardJudge:
     def judge(self, items: Sequence[Item]) -> list[Judgment]:
         """One judgment an item; the score is the probability of the first word among the two, not calibrated."""
         out: dict[int, Judgment] = {}
-        for category, rows in _by_category(items, self.policy, size=len(items)):
+        for category, rows in by_category(items, self.policy, size=len(items)):
             if category is None:
                 out.update(
                     (i, unscored(items[i], self, "no category of the policy is known for this case")) for i in rows
@@ -213,19 +170,14 @@ class ForwardJudge:
 NOT_HAD = "the completion could not be had"
 
 
-def _ruling(run: Generated) -> Ruling:
+def ruling_of(run: Generated, *, advised: bool = False) -> Ruling:
+    """The verdict that a run ends with; an error where its text was cut or could not be had."""
     if run.stop_reason == "stop":
-        return read_verdict(run.text)
-    # A text that was cut may end on a quoted verdict: its last line is not the judge's.
-    return Ruling(
-        None,
-        "its text was cut before the verdict"
-        if run.stop_reason == "length"
-        else f"no text ({run.error or 'no reason given'})",
-    )
+        return read_verdict(run.text, advised=advised)
+    return Ruling(None, no_text(run))
 
 
-def _by_category(items: Sequence[Item], policy: Policy, *, size: int) -> Iterator[tuple[str | None, list[int]]]:
+def by_category(items: Sequence[Item], policy: Policy, *, size: int) -> Iterator[tuple[str | None, list[int]]]:
     """Rows of one category at a time, at most `size`; None for those whose category the policy does not have."""
     known = {category.id for category in policy.categories}
     groups: dict[str | None, list[int]] = {}
@@ -246,15 +198,3 @@ def _home(item: Item, policy: Policy) -> str | None:
         return policy.category_of(item.clause.id).id
     except InputError:
         return None
-
-
-def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    """A JSON object whose keys stand once."""
-    row = dict(pairs)
-    if len(row) != len(pairs):
-        raise ValueError("a key stands twice")
-    return row
-
-
-def _no_number(word: str) -> float:
-    raise ValueError(f"{word} is no number")

@@ -42,22 +42,40 @@ def fence(*texts: str) -> str:
 def judge_prompt(
     item: Item, policy: Policy, category_id: str, *, view: Literal["answer", "full"], ask: Literal["verdict", "forward"]
 ) -> Conversation:
-    """What the judge is shown: the brief and how to judge, equal for a whole category; the data; the question."""
+    """What the judge is shown: the brief and how to judge, equal for a whole category; the data; the question.
+
+    What other annotators said of the item stands after the data, and a judge that gives a verdict must agree or disagree
+    with it: advice guides and is not to be trusted (Guan et al. 2024, arXiv 2412.16339, section on filtering).
+    """
+    values = {"BRIEF": brief(policy, category_id), "CLAUSE": _clause(item)}
+    advised = bool(item.advice) and ask == "verdict"
+    return prompt_of(
+        item, view=view, values=values, ask="verdict_advised" if advised else ask, instructions="instructions"
+    )
+
+
+def prompt_of(
+    item: Item, *, view: Literal["answer", "full"], values: Mapping[str, str], ask: str, instructions: str
+) -> Conversation:
+    """Instructions from a template, then the item fenced off as data, then what is asked, each filled with `values`."""
     conversation = "\n".join(f"{message.role}: {message.content}" for message in item.case.messages)
     reasoning = item.completion.cot or "(none)"
     answer = item.completion.answer
+    advice = "\n".join(f"Another annotator said: {said}" for said in item.advice) if ask == "verdict_advised" else ""
     values = {
-        "BRIEF": brief(policy, category_id),
-        "CLAUSE": _clause(item),
-        "FENCE": fence(conversation, reasoning, answer),
+        "CLAUSE": "",
+        **values,
+        "FENCE": fence(conversation, reasoning, answer, *filter(None, (advice,))),
         "CONVERSATION": conversation,
         "REASONING": reasoning,
         "ANSWER": answer,
+        "ADVICE": advice,
     }
-    question = fill(template(view), values) + template(ask)
+    asked = fill(template(view), values) + ("\n" + fill(template("advice"), values) if advice else "")
+    question = asked + fill(template(ask), values)
     # The mark stands at the end of the instructions, so that a batch of one category shares all that goes before it.
     return (
-        Message(role="system", content=fill(template("instructions"), values).strip()),
+        Message(role="system", content=fill(template(instructions), values).strip()),
         Message(role="user", content=question.strip()),
     )
 

@@ -4,8 +4,8 @@ The rules were written looking at the splits `extra` and `train`; `main` and `te
 opening words of what was missed in `main` were looked at once. Counts are constants, so that a report needs no data; a
 test takes them again from the data.
 
-`demo_labels.jsonl` holds 200 completions of the demo (base, policy in prompt and a first trained model), each read and labelled one by one
-without sight of the rules. They were labelled by a language model's reading, not by people.
+`demo_labels.jsonl` holds 200 completions of a whole run of the demo (base, policy in prompt and trained model), drawn at random after the
+rules stood as they are, each read and labelled one by one, without the rules' verdicts. A language model read them, not people.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ MEASURED: dict[tuple[str, str], Counts] = {
     ("pyrit_refusal main", ANY): Counts(refused=70, called_refused=52, answered=35, called_answered=35),
     ("rbr_gold test", STATED): Counts(refused=6, called_refused=6, answered=78, called_answered=78),
     ("rbr_gold test", NOTHING): Counts(refused=50, called_refused=9, answered=78, called_answered=78),
-    (DEMO, READ): Counts(refused=60, called_refused=56, answered=140, called_answered=138),
+    (DEMO, READ): Counts(refused=48, called_refused=44, answered=152, called_answered=152),
 }
 """What was measured with the rules as they stand."""
 

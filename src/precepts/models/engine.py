@@ -34,7 +34,6 @@ class _Rows(NamedTuple):
     mask_BT: Tensor
     positions_B: Tensor
     logits_BV: Tensor
-    follows_B: Tensor | None = None
 
 
 class Engine(Loaded):
@@ -70,8 +69,8 @@ class Engine(Loaded):
     ) -> list[Generated]:
         """One result a conversation, in order.
 
-        A trained model's opening is run together with the prompt and kept for the rows that would have written it anyway (checked token
-        by token); the others write freely. So the verdict's log-odds come with generation.
+        A trained model's opening stands before its answer, as in the generation prompt of other reasoning models, so the verdict's
+        log-odds come with generation.
         """
         prompts = [self.prompt_text(c) for c in conversations]
         seeds = seeds or range(len(prompts))
@@ -88,36 +87,10 @@ class Engine(Loaded):
             return [found.get(i) or _too_long(length, self.max_length) for i, length in enumerate(lengths)]
         if not prompts:
             return []
-        if prefills is not None:
-            return self._write([p + f for p, f in zip(prompts, prefills, strict=True)], sampling, seeds, heads=prefills)
-        if self.opening is None:
-            return self._write(prompts, sampling, seeds, heads=[""] * len(prompts))
-        tail = self.ids_of(self.opening)
-        rows = self._prefill([self.ids_of(p) + tail for p in prompts], tail=tail)
-        follows = rows.follows_B.tolist() if rows.follows_B is not None else []
-        yes, no = ([i for i, f in enumerate(follows) if f is wanted] for wanted in (True, False))
-        out: list[Generated | None] = [None] * len(prompts)
-        if yes:
-            picked = self._select(rows, yes)
-            for i, result in zip(
-                yes,
-                self._decode(picked, sampling, [seeds[i] for i in yes], heads=[self.opening] * len(yes), decide=True),
-                strict=True,
-            ):
-                out[i] = result
-        if no:
-            for i, result in zip(
-                no,
-                self._write([prompts[i] for i in no], sampling, [seeds[i] for i in no], heads=[""] * len(no)),
-                strict=True,
-            ):
-                out[i] = result
-        return [result for result in out if result is not None]
-
-    def _write(
-        self, texts: list[str], sampling: Sampling, seeds: Sequence[int], *, heads: Sequence[str]
-    ) -> list[Generated]:
-        return self._decode(self._prefill([self.ids_of(t) for t in texts]), sampling, seeds, heads=heads)
+        heads = list(prefills) if prefills is not None else [self.opening or ""] * len(prompts)
+        decide = prefills is None and self.opening is not None
+        rows = self._prefill([self.ids_of(p) + self.ids_of(head) for p, head in zip(prompts, heads, strict=True)])
+        return self._decode(rows, sampling, seeds, heads=heads, decide=decide)
 
     def _decode(
         self, rows: _Rows, sampling: Sampling, seeds: Sequence[int], *, heads: Sequence[str], decide: bool = False
@@ -209,9 +182,9 @@ class Engine(Loaded):
         rows.cache.batch_select_indices(index)
         return _Rows(rows.prefix, rows.cache, rows.mask_BT[index], rows.positions_B[index], rows.logits_BV[index])
 
-    def _prefill(self, ids: list[list[int]], *, tail: list[int] | None = None) -> _Rows:
-        """Runs the prompts. `tail` is what all end with: `follows_B` then says where greedy decoding would have written just that."""
-        start = common_prefix(ids, own=len(tail or []) + 1) if self.shares_prefix else ()
+    def _prefill(self, ids: list[list[int]]) -> _Rows:
+        """Runs the prompts."""
+        start = common_prefix(ids, own=1) if self.shares_prefix else ()
         prefix = self._run_once(start) if len(start) >= _MIN_PREFIX else None
         begun = len(prefix.ids) if prefix else 0
         rest = [row[begun:] for row in ids]
@@ -226,12 +199,7 @@ class Engine(Loaded):
         cache = DynamicCache(config=self.model.config)
         states_BTD = self._states(prefix, cache, ids_BT, mask_BT, position_BT)
         logits_BV = self.model.lm_head(states_BTD[:, -1])
-        follows_B = None
-        if tail:
-            before_BTD = states_BTD[:, -len(tail) - 1 : -1]
-            guess_BT = torch.stack([self.model.lm_head(before_BTD[:, t]).argmax(-1) for t in range(len(tail))], dim=1)
-            follows_B = (guess_BT == torch.tensor(tail, device=self.device)).all(-1)
-        return _Rows(prefix, cache, mask_BT, position_BT[:, -1], logits_BV, follows_B)
+        return _Rows(prefix, cache, mask_BT, position_BT[:, -1], logits_BV)
 
     def _step(self, rows: _Rows, tokens_B: Tensor) -> _Rows:
         mask_BT = torch.cat([rows.mask_BT, torch.ones_like(rows.mask_BT[:, :1])], dim=1)

@@ -14,7 +14,7 @@ import threading
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import anyio
 import anyio.from_thread
@@ -35,9 +35,12 @@ from inspect_ai.tool import ToolChoice, ToolInfo
 
 from precepts.errors import InputError
 from precepts.models.format import parse
-from precepts.models.generation import Generated, Model, Sampling
+from precepts.models.generation import Generated, Model, Sampling, ScoringModel
 from precepts.models.references import model_path, open_model
 from precepts.types import Message
+
+if TYPE_CHECKING:
+    from precepts.models.loaded import Loaded
 
 BATCH_SIZE = 32
 _COLLECT_S = 0.05
@@ -56,6 +59,8 @@ class _Ask:
     sampling: Sampling
     seed: int
     prefill: str
+    choices: tuple[str, ...] = ()
+    scores: list[float] | None = None
     done: anyio.Event = field(default_factory=anyio.Event)
     token: anyio.lowlevel.EventLoopToken = field(default_factory=anyio.lowlevel.current_token)
     dropped: bool = False
@@ -129,6 +134,20 @@ class PreceptsAPI(ModelAPI):
         assert ask.result is not None, "a finished ask has a result or an error"
         return _output(ask, ask.result, name=self.model_name, stops=config.stop_seqs or ())
 
+    async def choose(self, input: list[ChatMessage], choices: Iterable[str]) -> list[float]:
+        """Mean log-probability (nats a token) of each choice as the answer, read forward: nothing is generated."""
+        ask = _Ask([_message(turn) for turn in input], Sampling(), 0, "", choices=tuple(choices))
+        self._asks.put(ask)
+        self._work()
+        try:
+            await ask.done.wait()
+        finally:
+            ask.dropped = True
+        if ask.error is not None:
+            raise ask.error
+        assert ask.scores is not None, "a finished ask has its scores or an error"
+        return ask.scores
+
     async def count_text_tokens(self, text: str) -> int:
         """An estimate without a tokenizer: three characters a token, which is rather too many tokens than too few."""
         return -(-len(text) // 3)
@@ -199,13 +218,16 @@ def _collect(asks: queue.SimpleQueue[_Ask | None]) -> list[_Ask] | None:
 
 def _alike(asks: Iterable[_Ask]) -> list[list[_Ask]]:
     """Asks that one call of the engine can answer: equal sampling, and all begun or none."""
-    groups: dict[tuple[Sampling, bool], list[_Ask]] = {}
+    groups: dict[tuple[Sampling, bool, bool], list[_Ask]] = {}
     for ask in asks:
-        groups.setdefault((ask.sampling, bool(ask.prefill)), []).append(ask)
+        groups.setdefault((ask.sampling, bool(ask.prefill), bool(ask.choices)), []).append(ask)
     return list(groups.values())
 
 
 def _answer(model: Model, asks: list[_Ask]) -> None:
+    if asks[0].choices:
+        _choose(model, asks)
+        return
     results = model.generate(
         [ask.conversation for ask in asks],
         sampling=asks[0].sampling,
@@ -219,6 +241,23 @@ def _answer(model: Model, asks: list[_Ask]) -> None:
             turns = [{"role": m.role, "content": m.content} for m in ask.conversation]
             text = tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True) + ask.prefill
             ask.num_prompt_tokens = len(tokenizer(text, add_special_tokens=False)["input_ids"])
+
+
+def _choose(model: Model, asks: list[_Ask]) -> None:
+    """Every ask's choices by likelihood; of a model in memory the question is run once."""
+    conversations = [ask.conversation for ask in asks]
+    if hasattr(model, "prompt_text"):
+        from precepts.models.choices import choice_log_probs
+
+        found = choice_log_probs(cast("Loaded", model), conversations, [ask.choices for ask in asks])
+    elif isinstance(model, ScoringModel):
+        pairs = [(ask.conversation, choice) for ask in asks for choice in ask.choices]
+        flat = iter(model.log_probs([c for c, _ in pairs], [choice for _, choice in pairs]))
+        found = [[next(flat) for _ in ask.choices] for ask in asks]
+    else:
+        raise InputError(f"{model.name}: its probabilities cannot be read.")
+    for ask, scores in zip(asks, found, strict=True):
+        ask.scores = scores
 
 
 def _sampling(config: GenerateConfig) -> Sampling:

@@ -107,6 +107,8 @@ def _read(ref: str) -> _Reference:
         return _Reference("embedded", ref)
     if (bare := ref.removeprefix("precepts/")).startswith("run:") and (rest := bare.removeprefix("run:")):
         return _Reference("run", rest)
+    if (bare.startswith("hf/") and ref != bare) or ref.startswith("hf/"):
+        ref = bare  # as Inspect is given it, to run here and not in its own provider
     if ref.startswith("hf/") and (rest := ref.removeprefix("hf/")):
         local = rest.startswith((".", "/", "~")) or (Path(rest) / "config.json").exists()
         if local or _HUB_NAME.fullmatch(rest):

@@ -1,4 +1,4 @@
-"""What Inspect finds by this package's entry point: the provider `precepts`. Loads neither torch nor transformers."""
+"""The provider `precepts`, as Inspect knows it. Loads neither torch nor transformers."""
 
 from inspect_ai.model import ModelAPI, modelapi
 

@@ -56,8 +56,8 @@ def card_stage(run: Run, config: AlignConfig) -> CardPaths:
         evidence = all_evidence(run)
     run.write("evidence", evidence)
     paths = build_card(
-        run, title=f"{policy_of(run).title}: {config.model}, trained", policy=policy_of(run), evidence=evidence, examples=_examples(run),
-        facts=_facts(run, config, evidence),
+        run, title=f"{policy_of(run).title}: {config.model}, trained", policy=policy_of(run), evidence=evidence, examples=card_examples(run),
+        facts=card_facts(run, config, evidence),
     )  # fmt: skip
     run.finish(stages=list(WITH_RL if finished_starts(run) else STAGES))
     return paths
@@ -81,7 +81,8 @@ def find(
     )
 
 
-def _facts(run: Run, config: AlignConfig, evidence: Sequence[Evidence]) -> dict[str, object]:
+def card_facts(run: Run, config: AlignConfig, evidence: Sequence[Evidence]) -> dict[str, object]:
+    """What a card is told of a run beside its evidence: read from the manifests of its stages."""
     data, sft = _facts_of(run.stage("data")), _facts_of(run.stage("sft"))
     counts = data.get("counts", {})
     judges = sorted({e.judge for e in evidence if e.judge})
@@ -168,7 +169,7 @@ def reached(evidence: Sequence[Evidence]) -> list[Mapping[str, object]]:
     return out
 
 
-def _examples(run: Run) -> list[Row]:
+def card_examples(run: Run) -> list[Row]:
     """Twenty test cases, spread over the table, with what each arm wrote."""
     cases = {row["id"]: row for row in run.rows("cases")}
     arms: dict[str, dict[str, Row]] = {}

@@ -16,7 +16,7 @@ from precepts.progress import progress
 from precepts.runs import Row, Run
 from precepts.types import Case, Completion, content_key
 
-_BATCH = 48
+_BATCH = 96
 
 
 def data_stage(run: Run, config: AlignConfig) -> Row:

@@ -64,14 +64,21 @@ def shown(value: object) -> str:
     return "a mapping" if isinstance(value, dict) else "a list" if isinstance(value, list) else type(value).__name__
 
 
-def read_document(path: Path) -> Document:
+def read_document(path: Path, *, typed: bool = False, hint: str = "") -> Document:
     """What stands in a YAML file.
+
+    Args:
+        path: The file.
+        typed: Whether the file's reader turns texts into numbers, days and yes or no itself: then such values need no
+            quotes, and stay the text that was written.
+        hint: What to do if there is no such file or it is empty; by default, how to begin from the starter policy.
 
     Raises:
         MissingError: If there is no such file.
         InputError: If it is a directory, too large, not UTF-8, not YAML, empty, or nested beyond reason.
     """
-    text = _read_text(path)
+    hint = hint or STARTER_HINT
+    text = _read_text(path, hint)
     try:
         root = yaml.compose(text, Loader=_Loader)
     except yaml.MarkedYAMLError as error:
@@ -82,25 +89,25 @@ def read_document(path: Path) -> Document:
     except (ValueError, OverflowError):  # an escape beyond Unicode, as "\UFFFFFFFF"
         raise InputError.at(path, None, "not YAML: an escape that means no character; write it plainly") from None
     if root is None or (isinstance(root, yaml.ScalarNode) and root.tag == _TAG + "null"):
-        raise InputError.at(path, 1, f"the file is empty; {STARTER_HINT}")
-    walk = _Walk(path)
+        raise InputError.at(path, 1, f"the file is empty; {hint}")
+    walk = _Walk(path, typed=typed)
     return Document(walk.value(root, ()), walk.lines, walk.problems)
 
 
 STARTER_HINT = "begin from the starter policy: precepts policy show --starter > policy.yaml"
 
 
-def _read_text(path: Path) -> str:
+def _read_text(path: Path, hint: str) -> str:
     try:
         with path.open("rb") as file:
             data = file.read(MAX_BYTES + 1)
     except FileNotFoundError:
-        raise MissingError(f"{path}: there is no such file. Give the path of a policy, or {STARTER_HINT}") from None
+        raise MissingError(f"{path}: there is no such file. Give the path of a file that is there, or {hint}") from None
     except IsADirectoryError:
-        raise InputError.at(path, None, "this is a directory; give the path of a policy file") from None
+        raise InputError.at(path, None, "this is a directory; give the path of a YAML file") from None
     except (OSError, ValueError) as error:  # ValueError: a NUL in the path
         reason = getattr(error, "strerror", None) or str(error)
-        raise InputError.at(path, None, f"cannot be read ({reason}); give the path of a policy file") from None
+        raise InputError.at(path, None, f"cannot be read ({reason}); give the path of a YAML file") from None
     if len(data) > MAX_BYTES:
         raise InputError.at(path, None, "the file is larger than 5 MB; give a policy, which people can read")
     try:
@@ -161,8 +168,9 @@ def _refusal(problem: str, mark: yaml.Mark) -> _Refusal:
 class _Walk:
     """Turns nodes into plain values and keeps the line of each."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, typed: bool) -> None:
         self.path = path
+        self.typed = typed
         self.lines: dict[NodePath, int] = {}
         self.problems: dict[NodePath, tuple[int, str]] = {}
         self.seen: set[int] = set()
@@ -214,9 +222,9 @@ class _Walk:
             what = f"{place} holds half a character (a lone surrogate); write the character itself"
         elif tag == "null":
             what = f"{place} is empty; give a value or remove it"
-        elif tag in _QUOTE and not (tag == "timestamp" and at == ("decided", "on")):
+        elif tag in _QUOTE and not (self.typed or (tag == "timestamp" and at == ("decided", "on"))):
             what = f"{place} is {shown(text)}, which YAML reads as {_QUOTE[tag]}; put it in quotes"
-        elif tag not in ("str", "timestamp"):
+        elif tag not in ("str", "timestamp") and not (self.typed and tag in _QUOTE):
             what = f"the YAML tag {shown(node.tag)} is not accepted; remove it"
         if what:
             self.problems.setdefault(at, (line, what))

@@ -15,16 +15,46 @@ Glossary:
 - **evidence**: a Metric with the files it came from; `verify` recomputes it.
 
 Estimators: `wilson@1` `newcombe@1` `paired_difference@1` `percentile@1` `bca@1` `cluster_bootstrap@1` `auc@1`
-`paired_auc@1` `balanced_accuracy@1` `paired_balanced_accuracy@1` `dprime@1` `criterion@1` `pgr@1`.
+`paired_auc@1` `balanced_accuracy@1` `paired_balanced_accuracy@1` `dprime@1` `criterion@1` `trade_off@1`
+`group_rate@1` `calibration_gap@1` `group_auc@1` `ecce@1` `recalibration@1` `pgr@1`
+`clustered_wilson@1` `judge_corrected@1` `goodness_at_k@1` `paired_goodness_at_k@1` `pass_at_k@1` `cons_at_k@1`
+`within_cluster_contrast@1`
+`cohens_kappa@1` `krippendorff@1` `brier@1` `rogan_gladen@1` `ppi@1`
+`crossed_mean@1` `crossed_difference@1` `crossed_pgr@1` `crossed_pgr_gain@1`.
 """
 
+from precepts.stats.agreement import cohens_kappa, krippendorffs_alpha
 from precepts.stats.bootstrap import Resampled, bca_interval, bootstrap, percentile_interval
+from precepts.stats.calibration_curve import Cumulative, Recalibration, cumulative_error, recalibration
+from precepts.stats.clustered import clustered_wilson_interval
+from precepts.stats.contrast import within_cluster_contrast
+from precepts.stats.corrected import JudgeErrors, contradicts
+from precepts.stats.correction import (
+    Corrected,
+    Counts,
+    prediction_powered,
+    rated_and_labelled,
+    rogan_gladen,
+    split_labelled,
+)
+from precepts.stats.crossed import (
+    CrossedCovariance,
+    crossed_covariance,
+    max_t_critical,
+    nearest_correlation,
+)
 from precepts.stats.detection import Detection, detection, implied_cost_ratio, optimal_criterion
 from precepts.stats.distributions import FloatArray
 from precepts.stats.evidence import lookup, matches, recompute, select_rows, verify
+from precepts.stats.exact import fisher_mid_p
+from precepts.stats.forecast import brier
+from precepts.stats.group_auc import CountedAuc, counted_auc
 from precepts.stats.multiplicity import benjamini_hochberg, holm
+from precepts.stats.noninferiority import NonInferiority, non_inferiority
+from precepts.stats.permutation import permutation_test
 from precepts.stats.pgr import performance_gap_recovered
 from precepts.stats.power import (
+    difference_detectable,
     paired_detectable,
     paired_power,
     paired_sample_size,
@@ -49,20 +79,38 @@ from precepts.stats.rates import (
     t_interval,
     wilson_interval,
 )
+from precepts.stats.ratios import Moments, dispersion, mean_interval
 from precepts.stats.registry import Estimator, Interval, Params, estimate, estimator, estimators
+from precepts.stats.repeated import cons_at_k, pass_at_k
 from precepts.stats.rows import Row
+from precepts.stats.seeds import crossed_means
+from precepts.stats.tail import goodness, worst_mean
 from precepts.stats.threshold import maximin_threshold
+from precepts.stats.trade_off import Ratings, Statistic, TradeOff, Trading, metric_of, trade_off, trading
 
 __all__ = [
     "Auc",
+    "Corrected",
+    "CountedAuc",
+    "Counts",
+    "CrossedCovariance",
+    "Cumulative",
     "Detection",
     "Estimator",
     "FloatArray",
     "Interval",
+    "JudgeErrors",
     "McNemar",
+    "Moments",
+    "NonInferiority",
     "Params",
+    "Ratings",
+    "Recalibration",
     "Resampled",
     "Row",
+    "Statistic",
+    "TradeOff",
+    "Trading",
     "auc",
     "auc_covariance",
     "auc_difference",
@@ -71,31 +119,61 @@ __all__ = [
     "bca_interval",
     "benjamini_hochberg",
     "bootstrap",
+    "brier",
+    "clustered_wilson_interval",
     "cohens_h",
+    "cohens_kappa",
+    "cons_at_k",
+    "contradicts",
+    "counted_auc",
+    "crossed_covariance",
+    "crossed_means",
+    "cumulative_error",
     "detection",
+    "difference_detectable",
+    "dispersion",
     "estimate",
     "estimator",
     "estimators",
+    "fisher_mid_p",
+    "goodness",
     "holm",
     "implied_cost_ratio",
+    "krippendorffs_alpha",
     "lookup",
     "matches",
+    "max_t_critical",
     "maximin_threshold",
     "mcnemar",
+    "mean_interval",
+    "metric_of",
+    "nearest_correlation",
     "newcombe_interval",
     "newcombe_paired_interval",
+    "non_inferiority",
     "optimal_criterion",
     "paired_detectable",
     "paired_power",
     "paired_sample_size",
+    "pass_at_k",
     "percentile_interval",
     "performance_gap_recovered",
+    "permutation_test",
+    "prediction_powered",
     "rate_detectable",
     "rate_power",
     "rate_sample_size",
+    "rated_and_labelled",
+    "recalibration",
     "recompute",
+    "rogan_gladen",
     "select_rows",
+    "split_labelled",
     "t_interval",
+    "trade_off",
+    "trading",
     "verify",
     "wilson_interval",
+    "within_cluster_contrast",
+    "worst_mean",
 ]

@@ -39,3 +39,13 @@ def midranks(values: FloatArray) -> FloatArray:
 def root_between(function: Callable[[float], float], low: float, high: float) -> float:
     """Where `function` crosses zero between `low` and `high`, at which its signs must differ (Brent's method)."""
     return float(optimize.brentq(function, low, high, xtol=1e-12, rtol=1e-12))  # type: ignore[arg-type]
+
+
+def student_cdf(x: float, *, df: float) -> float:
+    """Probability that Student's t with `df` degrees of freedom is at most `x`."""
+    return float(special.stdtr(df, x))
+
+
+def chi_square_tail(x: float, *, df: float) -> float:
+    """Probability that chi-square with `df` degrees of freedom exceeds `x`."""
+    return float(special.chdtrc(df, x))

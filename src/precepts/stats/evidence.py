@@ -4,7 +4,7 @@ Options of an Evidence row (`params`) that say how rows are read, all optional:
 
 | option | meaning |
 |---|---|
-| `score`, `score_b`, `score_c`, `label`, `cluster`, `arm` | the key in the file; `scores.refused` enters an object |
+| `score`, `score_b`, `score_c`, `label`, `cluster`, `arm`, `group`, `fold` | the key in the file; `scores.refused` enters an object |
 | `join` | key, or list of keys, on which two or three inputs are paired: arm, baseline, ceiling |
 | `positive` | value, or list of values, of the label that count as 1 |
 
@@ -13,7 +13,6 @@ Without `join` the rows of all inputs stand one after another; of exactly two, t
 
 from __future__ import annotations
 
-import hashlib
 import json
 import math
 from collections.abc import Mapping, Sequence
@@ -21,6 +20,7 @@ from pathlib import Path, PurePosixPath
 from typing import cast
 
 from precepts.errors import DigestError, InputError, MissingError, PreceptsError
+from precepts.runs import file_digest
 from precepts.stats.registry import Params, estimate
 from precepts.stats.rows import ROW_KEYS, Row, same_value
 from precepts.types import Evidence, Input, Metric
@@ -46,7 +46,7 @@ def select_rows(inputs: Sequence[Input], *, root: Path, params: Params | None = 
             names, or a key to join on is absent or occurs twice.
     """
     options = params or {}
-    tables = [_read(one, root) for one in inputs]
+    tables = [_read(one, root, keep=_first_keys(options)) for one in inputs]
     if options.get("join") is not None:
         return _joined(inputs, tables, options)
     rows: list[Row] = []
@@ -107,30 +107,42 @@ def lookup(record: Mapping[str, object], key: str) -> object:
     return lookup(cast("Mapping[str, object]", inner), rest) if dot and isinstance(inner, Mapping) else None
 
 
-def _read(one: Input, root: Path) -> list[Row]:
-    """The records of a file that pass the filter, after a check of its digest."""
+def _first_keys(options: Params) -> frozenset[str]:
+    """The keys of a record that the options can lead to: of a path `scores.refused`, itself and `scores`."""
+    given = [*ROW_KEYS, *(options.get(key) for key in ROW_KEYS), options.get("join")]
+    flat = [key for one in given for key in (cast("list[object]", one) if isinstance(one, list) else [one])]
+    names = [key for key in flat if isinstance(key, str)]
+    return frozenset([*names, *(name.partition(".")[0] for name in names)])
+
+
+def _read(one: Input, root: Path, *, keep: frozenset[str]) -> list[Row]:
+    """The records of a file that pass the filter, of each the keys to keep, after a check of the file's digest."""
     if PurePosixPath(one.path).is_absolute() or ".." in PurePosixPath(one.path).parts:
         raise InputError.at(one.path, None, "an input's path is relative to the evidence's root and stays inside it")
-    try:
-        data = (root / one.path).read_bytes()
-    except OSError as error:
-        raise MissingError(f"{one.path}: cannot be read under {root} ({error.strerror})") from None
-    found = hashlib.sha256(data).hexdigest()
-    if found != one.sha256:
-        raise DigestError(f"{one.path}: changed since the number was made: sha256 is {found}, recorded {one.sha256}")
     records: list[Row] = []
-    for number, line in enumerate(data.split(b"\n"), start=1):
-        if not line.strip():
-            continue
-        try:
-            record: object = json.loads(line)
-        except ValueError as error:
-            raise InputError.at(one.path, number, f"not JSON ({error})") from None
-        if not isinstance(record, dict):
-            raise InputError.at(one.path, number, "not a JSON object")
-        row = cast("Row", record)
-        if matches(row, one.where):
-            records.append(row)
+    try:
+        found = file_digest(root / one.path)
+        if found != one.sha256:
+            raise DigestError(
+                f"{one.path}: changed since the number was made: sha256 is {found}, recorded {one.sha256}"
+            )
+        with (root / one.path).open("rb") as file:
+            for number, line in enumerate(file, start=1):
+                if not line.strip():
+                    continue
+                try:
+                    record: object = json.loads(line)
+                except ValueError as error:
+                    raise InputError.at(one.path, number, f"not JSON ({error})") from None
+                if not isinstance(record, dict):
+                    raise InputError.at(one.path, number, "not a JSON object")
+                row = cast("Row", record)
+                if matches(row, one.where):
+                    records.append({key: value for key, value in row.items() if key in keep})
+    except OSError as error:
+        if isinstance(error, PreceptsError):
+            raise
+        raise MissingError(f"{one.path}: cannot be read under {root} ({error.strerror})") from None
     return records
 
 
@@ -177,7 +189,7 @@ def _joined(inputs: Sequence[Input], tables: Sequence[Sequence[Row]], options: P
     if not 2 <= len(inputs) <= len(_ARMS):
         raise InputError(f"The option join pairs two or three inputs: arm, baseline, ceiling; got {len(inputs)}.")
     keys = _keys(options)
-    shared = {key: keys[key] for key in ("label", "cluster")}
+    shared = {key: keys[key] for key in ("label", "cluster", "group", "fold")}
     arms = _ARMS[: len(inputs)]
     rows: dict[str, dict[str, object]] = {}
     for arm, one, records in zip(arms, inputs, tables, strict=True):

@@ -59,6 +59,30 @@ def rate_detectable(
     return below, above
 
 
+def difference_detectable(
+    *, rate: float, n: int, correlation: float = 0.0, power: float = 0.8, alpha: float = 0.05
+) -> float:
+    """The smallest difference between two arms near `rate` that n cases in each show with chance `power`; normal approximation.
+
+    Args:
+        rate: About where both rates are, in (0, 1).
+        n: Cases in each arm.
+        correlation: Of the two scores of one case; 0 for two arms of different cases.
+        power: Chance to show it.
+        alpha: Two-sided error rate.
+
+    Raises:
+        InputError: If an argument is outside its range.
+
+    Fleiss, Levin and Paik 2003, ch. 4, with equal rates under both hypotheses.
+    """
+    if not (0 < rate < 1 and 0 <= correlation < 1):
+        raise InputError(f"A rate is in (0, 1) and the correlation in [0, 1); got {rate} and {correlation}.")
+    _check_test(alpha=alpha, power=power, n=n)
+    spread = math.sqrt(2 * rate * (1 - rate) * (1 - correlation) / n)
+    return (NORMAL.inv_cdf(1 - alpha / 2) + NORMAL.inv_cdf(power)) * spread
+
+
 def paired_power(difference: float, *, discordance: float, n: int, alpha: float = 0.05) -> float:
     """Chance that n pairs show a true mean `difference` between the arms.
 

@@ -8,8 +8,14 @@ A row is a mapping. Which keys an estimator reads is in its docstring:
 | `score_b` | the same row's number in the second arm (the baseline, or the supervisor) |
 | `score_c` | the same row's number in the third arm (the ceiling) |
 | `label` | the truth, 1 or 0; with the option `positive` (a value or a list) any value, and those named count as 1 |
+| `score_d` | the same row's number in a fourth arm: another student, beside supervisor and ceiling |
+| `seed` | the run that scored the row, where several runs scored the same rows |
 | `cluster` | the unit that was sampled, where several rows come from one: a conversation, a template, a rater |
-| `arm` | `a` or `b`, where the two arms have different rows |
+| `cluster_b` | the second such unit, where rows are crossed: the item beside the rater |
+| `arm` | `a` or `b`, where the two arms have different rows; for estimators over groups the group's name |
+| `count` | how many equal rows this one stands for, 1 if absent; only estimators that say so read it |
+| `group` | what is chosen or counted within a cluster: an attack technique, an answer's text |
+| `fold` | which of several samples of one cluster and group this is |
 
 A row is *unscored* if a key that the estimator reads is None, NaN or absent in it. It is counted and moves nothing.
 """
@@ -28,7 +34,9 @@ from precepts.stats.distributions import FloatArray
 Row = Mapping[str, object]
 """One observation; the module docstring lists its keys."""
 
-ROW_KEYS = ("score", "score_b", "score_c", "label", "cluster", "arm")
+ROW_KEYS = (
+    "score", "score_b", "score_c", "score_d", "label", "seed", "cluster", "cluster_b", "arm", "group", "fold", "count",
+)  # fmt: skip
 """The keys an estimator may read from a row."""
 
 

@@ -1,0 +1,51 @@
+"""Audits of models and of the people (or LLM judges) who label: is the trade-off that was decided made, for every group?
+
+Glossary:
+
+- **decision record**: the normative side, written and frozen before any number: principle, costs, margins, groups.
+- **level**: a measure of one group. **gap**: one group against the others. **trade-off**: a group against what was decided.
+  **bar**: a minimum that every group is owed.
+- **verdict**: within margin, outside margin, or not enough data, with how much more would be needed.
+- **cells**: counted rows by group × score × decision × outcome, from which every number can be computed again.
+"""
+
+from pathlib import Path
+
+from precepts.audits.cells import ModelCells, model_cells
+from precepts.audits.decision import Costs, Decision, load_decision
+from precepts.audits.freeze import Frozen, freeze
+from precepts.audits.labels import LabelAudit, LabelCells, audit_labels, label_cells
+from precepts.audits.model import ModelAudit, audit_model
+from precepts.audits.raters import Rater, screen_raters
+from precepts.audits.run import Audited, run_audit
+from precepts.audits.tables import as_lazy, read_table
+from precepts.audits.verdicts import Finding
+
+__all__ = [
+    "Audited",
+    "Costs",
+    "Decision",
+    "Finding",
+    "Frozen",
+    "LabelAudit",
+    "LabelCells",
+    "ModelAudit",
+    "ModelCells",
+    "Rater",
+    "as_lazy",
+    "audit_labels",
+    "audit_model",
+    "example_record",
+    "freeze",
+    "label_cells",
+    "load_decision",
+    "model_cells",
+    "read_table",
+    "run_audit",
+    "screen_raters",
+]
+
+
+def example_record() -> str:
+    """A decision record to begin from, in YAML: that of the HateCheck audit."""
+    return (Path(__file__).parent / "example.yaml").read_text("utf-8")

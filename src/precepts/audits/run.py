@@ -1,0 +1,119 @@
+"""An audit as a run directory: plan and record first, cells, evidence, and the page last."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+import polars as pl
+
+from precepts.audits.cells import SUPPRESSED, model_cells
+from precepts.audits.decision import Decision, load_decision
+from precepts.audits.freeze import Frozen, freeze
+from precepts.audits.labels import Group, audit_labels, label_cells
+from precepts.audits.model import audit_model
+from precepts.audits.raters import screen_raters
+from precepts.audits.report import Report, html, markdown
+from precepts.audits.sources import SOURCES
+from precepts.audits.tables import read_table
+from precepts.runs import Run, command_line, file_digest, to_json, write_atomic
+from precepts.types import Input
+
+
+class Audited(NamedTuple):
+    """The report, and the run directory that holds what it was made of."""
+
+    report: Report
+    run: Run
+
+
+def run_audit(kind: str, source: str, *, decision: Path, out: Path) -> Audited:
+    """Freezes the record, then reads the table, audits it and writes everything into `out`.
+
+    Args:
+        kind: `labels` or `model`.
+        source: A file, or the name of a public set.
+        decision: The record, in YAML.
+        out: A new run directory, or one of the same audit.
+    """
+    record = load_decision(decision)
+    frozen = freeze(record, decision)
+    run = Run(out)
+    with run.locked():
+        digest = None if source in SOURCES else _digest(Path(source))
+        run.begin({"audit": kind, "source": source, "source_sha256": digest, "decision_sha256": record.digest})
+        write_atomic(out / "decision.json", to_json(record, indent=1) + "\n")
+        table = SOURCES[source].read().lazy() if source in SOURCES else read_table(Path(source))
+        make = _labels if kind == "labels" else _model
+        report = make(run, table, source, record, frozen)
+        evidence = [*report.levels, *report.contrasts, *(r.evidence for r in report.raters)]
+        seen = {to_json(row) for row in evidence}
+        evidence += [one.evidence for one in report.findings if to_json(one.evidence) not in seen]
+        run.write("evidence", evidence)
+        write_atomic(out / "audit.json", to_json(report.document(), indent=1) + "\n")
+        write_atomic(out / "audit.md", markdown(report))
+        write_atomic(out / "audit.html", html(report))
+        run.finish(audit=kind, command=command_line())
+    return Audited(report, run)
+
+
+def _digest(path: Path) -> str | None:
+    return file_digest(path) if path.is_file() else None
+
+
+def _input(run: Run) -> Input:
+    path = run.table("cells")
+    return Input(path=path.name, sha256=file_digest(path))
+
+
+def _labels(run: Run, table: pl.LazyFrame, source: str, record: Decision, frozen: Frozen) -> Report:
+    cells = label_cells(table, record, where=source)
+    run.write("cells", cells.rows)
+    found = audit_labels(cells, record, _input(run))
+    raters = screen_raters(cells.rows, cells.groupings, record, _input(run))
+    notes = [
+        "d′ and c with the log-linear correction (half a count added in every cell). Intervals generalise to "
+        f"{record.generalise_to}."
+    ]
+    if cells.num_duplicates:
+        notes.append(
+            f"{cells.num_duplicates} ratings repeat a rater on an item ({cells.num_contradictions} pairs with both answers); all "
+            "are counted and taken together as one cluster."
+        )
+    notes += _left_out(found.groups)
+    groups = [one._asdict() for one in found.groups]
+    return Report(
+        "labels", source, record, frozen, notes, groups, found.levels, found.contrasts, found.findings, raters
+    )
+
+
+def _left_out(groups: list[Group]) -> list[str]:
+    """Groups that are shown and take no part in contrasts, named."""
+    names = [one.name for one in groups if not one.contrasted]
+    return (
+        [f"Shown and not contrasted, for want of signal, of noise or of a name: {', '.join(names)}."] if names else []
+    )
+
+
+def _model(run: Run, table: pl.LazyFrame, source: str, record: Decision, frozen: Frozen) -> Report:
+    cells = model_cells(table, record, where=source)
+    run.write("cells", cells.rows())
+    found = audit_model(cells, record, _input(run), model=source)
+    notes = [
+        "Scores are kept as they are."
+        if cells.exact
+        else "Scores are kept in 1000 bins of equal width, each at its mean."
+    ]
+    if record.score == "rank":
+        notes.append(
+            "The score is a rank and no probability: over-prediction of a group is the outcome rate of everyone at its scores less its own."
+        )
+    if cells.num_suppressed:
+        notes.append(
+            f"{cells.num_suppressed} groups with fewer than {record.smallest_cell} rows were merged into {SUPPRESSED}."
+        )
+    unscored = sum(one.num_unscored for one in found.groups if one.grouping == cells.groupings[0])
+    if unscored:
+        notes.append(f"{unscored} rows lack a score or an outcome; they are counted as unscored and move nothing.")
+    groups = [one._asdict() for one in found.groups]
+    return Report("model", source, record, frozen, notes, groups, found.levels, found.contrasts, found.findings, [])

@@ -1,0 +1,138 @@
+"""Tables as people have them, into columns as audits read them: nothing is dropped in silence.
+
+A file is CSV, Parquet or JSON lines; a frame is anything narwhals knows (pandas, polars, pyarrow, a duckdb relation).
+Values of group columns are read as text; a missing one is the group `(missing)`, which is shown and not contrasted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any, cast
+
+import narwhals as nw
+import polars as pl
+
+from precepts.audits.decision import Decision
+from precepts.data.entry import suggestion
+from precepts.errors import InputError, MissingError
+
+MISSING = "(missing)"
+JOINED = " × "
+_READERS = ".csv .tsv .parquet .jsonl .ndjson"
+
+
+def read_table(source: Path) -> pl.LazyFrame:
+    """A file as a lazy frame, scanned and not loaded.
+
+    Raises:
+        MissingError: If there is no such file.
+        InputError: If its suffix is not one of csv, tsv, parquet, jsonl.
+    """
+    if not source.exists():
+        raise MissingError(f"{source}: there is no such file. Give a table ({_READERS}), or the name of a public set.")
+    try:
+        match source.suffix:
+            case ".csv" | ".tsv":
+                separator = "\t" if source.suffix == ".tsv" else ","
+                frame = pl.scan_csv(
+                    source, separator=separator, infer_schema_length=10_000, null_values=["", "NA", "NaN"]
+                )
+            case ".parquet":
+                frame = pl.scan_parquet(source)
+            case ".jsonl" | ".ndjson":
+                frame = pl.scan_ndjson(source, infer_schema_length=10_000)
+            case _:
+                raise InputError.at(source, None, f"an audit reads {_READERS}; convert the file to one of them")
+        if not frame.collect_schema().names():
+            raise InputError.at(source, None, "has no columns")
+    except pl.exceptions.PolarsError as error:
+        raise InputError.at(source, None, f"cannot be read as a table ({_first_line(error)})") from None
+    return frame
+
+
+def as_lazy(frame: object) -> pl.LazyFrame:
+    """Any frame that narwhals knows as a lazy polars frame; pandas NaN and None are both missing.
+
+    Raises:
+        InputError: If it is not a frame.
+    """
+    if isinstance(frame, pl.LazyFrame):
+        return frame
+    if isinstance(frame, pl.DataFrame):
+        return frame.lazy()
+    try:
+        native: Any = nw.from_native(cast("Any", frame))
+    except TypeError:
+        raise InputError(f"An audit reads data frames that narwhals knows; got {type(frame).__name__}.") from None
+    eager = native.collect() if isinstance(native, nw.LazyFrame) else native
+    return eager.to_polars().lazy()
+
+
+def require(frame: pl.LazyFrame, columns: Iterable[str], *, where: str) -> None:
+    """Checks that the table has the columns.
+
+    Raises:
+        InputError: If one is absent; it lists those that are there and the nearest name.
+    """
+    names = frame.collect_schema().names()
+    for column in columns:
+        if column not in names:
+            raise InputError(
+                f"{where} has no column {column!r}{suggestion(column, names) or '.'} It has: {', '.join(names[:30])}. Correct the "
+                "table, or `groups` and `columns` in the decision record before it is frozen."
+            )
+
+
+def with_groups(frame: pl.LazyFrame, decision: Decision) -> tuple[pl.LazyFrame, tuple[str, ...]]:
+    """The frame with each group column as text, and the names of the groupings, their intersection last if asked for."""
+    texts = [pl.col(name).cast(pl.String).fill_null(MISSING).alias(name) for name in decision.groups]
+    frame = frame.with_columns(texts)
+    if not (decision.intersections and len(decision.groups) > 1):
+        return frame, decision.groups
+    joined = JOINED.join(decision.groups)
+    return frame.with_columns(pl.concat_str(list(decision.groups), separator=JOINED).alias(joined)), (
+        *decision.groups,
+        joined,
+    )
+
+
+def is_missing(group: str) -> bool:
+    """Whether a group, or a part of an intersection, is missing."""
+    return MISSING in group.split(JOINED)
+
+
+def binary(name: str, schema: pl.Schema, positive: Sequence[str], seen: Sequence[object], *, where: str) -> pl.Expr:
+    """The column as 1, 0 or null, an integer.
+
+    Numbers and booleans must be 0 or 1; texts count as 1 if they are among `positive`, of which one must occur.
+
+    Raises:
+        InputError: If the values cannot be read so.
+    """
+    column, values = pl.col(name), [value for value in seen if value is not None]
+    if positive:
+        # A flag 1.0 written as "1" in the record is the same value.
+        wanted = {*positive, *(f"{int(p)}.0" for p in positive if p.lstrip("-").isdigit())}
+        if values and not any(str(value) in wanted or str(value).lower() in wanted for value in values):
+            raise InputError(
+                f"{where}: no {name!r} is among the positive values {', '.join(positive)}; there are "
+                f"{', '.join(repr(v) for v in values[:8])}. Correct `columns.positive` in the decision record."
+            )
+        return column.cast(pl.String).is_in(sorted(wanted)).cast(pl.Int64)
+    if schema[name] == pl.Boolean or (schema[name].is_numeric() and all(value in (0, 1) for value in values)):
+        return column.cast(pl.Int64)
+    raise InputError(
+        f"{where}: {name!r} must be 0 or 1 but has {', '.join(repr(v) for v in values[:6])}. Say which values count as 1 with "
+        "`columns: {positive: [...]}` in the decision record."
+    )
+
+
+def distinct(frame: pl.LazyFrame, column: str, *, most: int = 50) -> list[object]:
+    """Some distinct values of a column, sorted as text."""
+    found = frame.select(pl.col(column).unique()).head(most).collect().get_column(column).to_list()
+    return sorted(found, key=str)
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().split("\n", 1)[0][:160]

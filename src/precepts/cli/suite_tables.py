@@ -1,0 +1,158 @@
+"""What `precepts eval` prints: a table a suite, the differences to the baseline, or one JSON document."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from precepts.evals.compare import Comparison, compare
+from precepts.evals.planning import CORRELATION, Planned
+from precepts.evals.run import Result
+from precepts.evals.suite import Suite
+from precepts.runs import to_json
+from precepts.types import Evidence
+
+_FIELDS = ("value", "low", "high", "n", "n_unscored", "unit", "estimator", "judge")
+_OWN_SLICE = {"suite", "arm"}
+
+
+def print_results(results: Sequence[Result], *, out: Path, as_json: bool) -> None:
+    """The suites in the order they ran."""
+    found = compare([row for result in results for row in result.evidence], root=out)
+    if as_json:
+        print(to_json({"v": 1, "suites": {r.suite.name: _document(r, found) for r in results}}, indent=1))
+        print(f"evidence: {out / 'evidence.jsonl'}", file=sys.stderr)
+        return
+    console = Console()
+    for result in results:
+        console.print(_table(result))
+        for arm, counts in result.outcomes.items():
+            lost = {name: count for name, count in counts.items() if name != "answered"}
+            if lost:
+                console.print(
+                    f"  {arm}: not graded: {', '.join(f'{count} {name}' for name, count in lost.items())}", markup=False
+                )
+        judges = {e.judge for e in result.evidence if e.judge}
+        console.print(f"  judged by {', '.join(sorted(judges))}", markup=False)
+        if result.suite.not_measured:
+            console.print(f"  not measured: {', '.join(result.suite.not_measured)}", markup=False)
+    if found:
+        console.print(_differences(found))
+    console.print(f"evidence: {out / 'evidence.jsonl'}", markup=False)
+    console.print(f"logs:     inspect view --log-dir {out}", markup=False)
+
+
+def print_suites(suites: Sequence[Suite], *, as_json: bool) -> None:
+    """What suites there are, what each shows and does not."""
+    if as_json:
+        rows = {s.name: {"version": s.version, "title": s.title, "citation": s.citation, "shows": s.shows, "shows_not": s.shows_not,
+                         "roles": dict(s.roles), "not_measured": list(s.not_measured), "claims": [c.name for c in s.claims]}
+                for s in suites}  # fmt: skip
+        print(to_json({"v": 1, "suites": rows}, indent=1))
+        return
+    for suite in suites:
+        print(
+            f"{suite.name} ({suite.title}, version {suite.version})\n  {suite.shows}\n  Not: {suite.shows_not}\n  {suite.citation}\n"
+        )
+
+
+def print_plan(planned: Sequence[Planned], *, as_json: bool, to_stdout: bool) -> None:
+    """What a run can show, claim by claim: on stderr before a run, on stdout if it was asked for."""
+    if as_json:
+        if to_stdout:
+            print(to_json({"v": 1, "plan": [row._asdict() for row in planned]}, indent=1))
+        return
+    title = f"What this run can show: differences seen with 80 % power at rates near 0.5 (paired: correlation {CORRELATION})"
+    table = Table(title=title, title_justify="left")
+    for name in ("claim", "cells", "interval ±", "seen unpaired", "seen paired"):
+        table.add_column(name, justify="left" if name == "claim" else "right", no_wrap=name == "claim")
+    for row in planned:
+        numbers = (f"{x:.2f}" if x < 1 else "none" for x in (row.half_width, row.unpaired, row.paired))
+        table.add_row(f"{row.suite}/{row.claim}", str(row.n), *numbers)
+    Console(stderr=not to_stdout).print(table)
+
+
+def cell(row: Evidence | None) -> str:
+    """A number with its interval, n and how many could not be scored."""
+    if row is None or row.value is None:
+        return "–"
+    interval = f" [{row.low:.2f}, {row.high:.2f}]" if row.low is not None and row.high is not None else ""
+    sign = "+" if row.baseline else ""
+    return f"{row.value:{sign}.2f}{interval} n={row.n}" + (f" ({row.n_unscored} unscored)" if row.n_unscored else "")
+
+
+def _name(row: Evidence) -> str:
+    part = ", ".join(value for key, value in row.slice.items() if key not in _OWN_SLICE)
+    return f"  {part}" if part else row.claim.partition("/")[2]
+
+
+def _table(result: Result) -> Table:
+    rows = [e for e in result.evidence if e.baseline is None]
+    arms = list(dict.fromkeys(e.slice["arm"] for e in rows))
+    table = Table(title=f"{result.suite.name}: {result.suite.title} (95 % intervals)", title_justify="left")
+    table.add_column("", no_wrap=True)
+    for arm in arms:
+        table.add_column(arm, justify="right")
+    cells: dict[tuple[str, str], dict[str, Evidence]] = {}
+    for row in rows:
+        cells.setdefault((row.claim, _name(row)), {})[row.slice["arm"]] = row
+    for (_, name), by_arm in cells.items():
+        table.add_row(name, *(cell(by_arm.get(arm)) for arm in arms))
+    return table
+
+
+def _differences(found: Sequence[Comparison]) -> Table:
+    first = found[0].evidence
+    table = Table(
+        title=f"{first.slice['arm']} − {first.baseline}, paired on the same cells (95 % intervals)",
+        title_justify="left",
+    )
+    table.add_column("", no_wrap=True)
+    table.add_column("difference", justify="right")
+    table.add_column("p", justify="right")
+    table.add_column("p, Holm over all rows", justify="right")
+    for one in found:
+        table.add_row(one.evidence.claim, cell(one.evidence), _p(one.p), _p(one.p_holm))
+    return table
+
+
+def _p(value: float | None) -> str:
+    return "–" if value is None else "<0.001" if value < 0.001 else f"{value:.3f}"
+
+
+def _document(result: Result, found: Sequence[Comparison]) -> dict[str, Any]:
+    arms: dict[str, Any] = {}
+    for row in result.evidence:
+        if row.baseline is not None:
+            continue
+        claims = arms.setdefault(
+            row.slice["arm"], {"outcomes": result.outcomes[row.slice["arm"]], "claims": {}, "by": []}
+        )
+        part = {k: v for k, v in row.slice.items() if k not in _OWN_SLICE}
+        number = {field: getattr(row, field) for field in _FIELDS}
+        if part:
+            claims["by"].append({"claim": row.claim.partition("/")[2], **part, **number})
+        else:
+            claims["claims"][row.claim.partition("/")[2]] = number
+    paired = {
+        one.evidence.claim.partition("/")[2]: {
+            **{f: getattr(one.evidence, f) for f in _FIELDS},
+            "p": one.p,
+            "p_holm": one.p_holm,
+        }
+        for one in found
+        if one.evidence.slice["suite"] == result.suite.name
+    }
+    suite = result.suite
+    return {
+        "version": suite.version,
+        "arms": arms,
+        "paired": paired,
+        "not_measured": list(suite.not_measured),
+        "shows_not": suite.shows_not,
+    }

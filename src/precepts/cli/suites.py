@@ -1,0 +1,70 @@
+"""`precepts eval SUITES --model REF`: suites of evaluations, paired with a baseline."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from precepts.errors import InputError
+
+
+def evaluate(
+    suites: Annotated[str, typer.Argument(help="Suites with commas between, or `all`; `list` says what there is.")],
+    model: Annotated[str, typer.Option(help="A model reference.")] = "precepts/smollm2-135m",
+    baseline: Annotated[
+        str | None, typer.Option(help="A model reference to compare with, paired on the same cells.")
+    ] = None,
+    judge: Annotated[
+        str | None, typer.Option(help="A model that grades content (Inspect's role `grader`). Default: rules.")
+    ] = None,
+    attacker: Annotated[
+        str | None, typer.Option(help="A model that writes adaptive attacks (Inspect's role `attacker`).")
+    ] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="At most so many cells (case × attack) a suite.")] = None,
+    seed: Annotated[int, typer.Option(help="Of samples and of the order of cells.")] = 0,
+    option: Annotated[
+        list[str] | None, typer.Option("-T", help="An option of one suite: SUITE.NAME=VALUE. May be repeated.")
+    ] = None,
+    plan_only: Annotated[
+        bool, typer.Option("--plan", help="Say what a run of this size can show, and run nothing.")
+    ] = False,
+    out: Annotated[Path, typer.Option(help="Where to keep logs, rows and evidence.")] = Path("runs/suites"),
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+) -> None:
+    """Measures a model by suites: Inspect tasks, each number with an interval, paired with a baseline."""
+    from precepts.cli.suite_tables import print_plan, print_results, print_suites
+    from precepts.evals.planning import plan
+    from precepts.evals.run import Settings, run_suites
+    from precepts.evals.suite import choose
+    from precepts.evals.suites import SUITES
+
+    if suites == "list":
+        print_suites(list(SUITES.values()), as_json=as_json)
+        return
+    chosen = choose(suites, SUITES)
+    settings = Settings(
+        limit=limit, seed=seed, judge=judge, attacker=attacker, options=_options(option or [], set(SUITES))
+    )
+    planned = [row for s in chosen for row in plan(s, limit=limit, seed=seed, options=settings.options.get(s.name))]
+    print_plan(planned, as_json=as_json, to_stdout=plan_only)
+    if plan_only:
+        return
+    results = run_suites(chosen, model=model, baseline=baseline, out=out, settings=settings)
+    print_results(results, out=out, as_json=as_json)
+
+
+def _options(given: list[str], suites: set[str]) -> dict[str, dict[str, Any]]:
+    import yaml
+
+    found: dict[str, dict[str, Any]] = {}
+    for text in given:
+        name, equals, value = text.partition("=")
+        suite, dot, key = name.partition(".")
+        if not equals or not dot or suite not in suites:
+            raise InputError(
+                f"-T {text}: expected SUITE.NAME=VALUE with one of the suites {', '.join(sorted(suites))}."
+            )
+        found.setdefault(suite, {})[key] = yaml.safe_load(value)
+    return found

@@ -1,0 +1,128 @@
+"""`precepts w2s`: weak-to-strong generalization."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from precepts.runs import Run, to_json
+from precepts.types import Evidence
+
+app = typer.Typer(
+    no_args_is_help=True, rich_markup_mode=None,
+    help="What a strong model learns from a weaker supervisor's labels, how much is lost, and which method recovers most.",
+)  # fmt: skip
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+
+
+@app.command("run")
+def run(
+    tasks: Annotated[list[str], typer.Argument(help="Registered tasks, or CSV or JSONL files of your own.", metavar="TASK…")],
+    out: Annotated[Path, typer.Option(help="The run directory.")],
+    weak: Annotated[str, typer.Option(help="Supervisor: tfidf, tfidf-chars, people, or MODEL[@LAYER].")] = "tfidf",
+    strong: Annotated[str, typer.Option(help="Student: MODEL[@LAYER], a linear head on frozen features.")] = "precepts/smollm2-135m",
+    method: Annotated[list[str] | None, typer.Option(help="Again for more; naive is always run; `all` for all.")] = None,
+    seeds: Annotated[int, typer.Option(min=1, help="How many seeds.")] = 10,
+    rows: Annotated[int, typer.Option(min=0, help="At most how many rows of a task; 0 for all.")] = 3000,
+    epochs: Annotated[int, typer.Option(min=1, help="Epochs of a head.")] = 8,
+    as_json: AsJson = False,
+) -> None:  # fmt: skip
+    """Weak supervisor, its labels, student, ceiling; PGR with intervals, and a page. Run again, it goes on where it stopped."""
+    from precepts.pipelines.w2s import W2SConfig, run_w2s
+    from precepts.w2s.heads import HeadSettings
+    from precepts.w2s.methods import METHODS
+    from precepts.w2s.tasks import load_task
+
+    names = list(dict.fromkeys(method or ["logconf"]))
+    if "all" in names:
+        binary = all(len(load_task(name).classes) == 2 for name in tasks)
+        names = [name for name, m in METHODS.items() if name != "naive" and (binary or not m.binary_only)]
+    config = W2SConfig(
+        tasks=tuple(tasks), weak=weak, strong=strong, methods=tuple(names), seeds=seeds, rows=rows or None,
+        heads=HeadSettings(epochs=epochs),
+    )  # fmt: skip
+    found = run_w2s(Run(out), config)
+    if as_json:
+        print(to_json({"v": 1, "run": str(out), "evidence": found}, indent=1))
+        return
+    for name in dict.fromkeys(e.slice["task"] for e in found):
+        Console().print(_table(name, [e for e in found if e.slice["task"] == name]))
+    print(f"page:     {out / 'w2s.html'}")
+    print(f"evidence: {out / 'evidence.jsonl'}")
+
+
+@app.command("task")
+def task(
+    name: Annotated[str | None, typer.Argument(help="A registered task, or a CSV or JSONL file of your own.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Lists the registered tasks; or checks one and says what a run would use of it."""
+    from precepts.data import classification_entry
+    from precepts.w2s.splits import pool, split
+    from precepts.w2s.tasks import TASKS, load_task
+
+    if name is None:
+        listed = [
+            {"name": n, "title": t.title, "role": t.role, "licence": (e := classification_entry(t.source)).licence, "citation": e.citation}
+            for n, t in TASKS.items()
+        ]  # fmt: skip
+        if as_json:
+            print(to_json({"v": 1, "tasks": listed}, indent=1))
+            return
+        table = Table("task", "what", "role", "licence")
+        for row in listed:
+            table.add_row(row["name"], row["title"], row["role"], row["licence"])
+        Console().print(table)
+        return
+    found = load_task(name)
+    examples, test, rest = pool(found, rows=None)
+    parts = split(examples, rest, seed=0, num_classes=len(found.classes))
+    counts = Counter(found.classes[e.label] for e in found.examples)
+    facts = {
+        "name": found.name, "title": found.title, "rows": len(found.examples), "groups": len({e.group for e in found.examples}),
+        "classes": dict(counts), "pairwise": found.pairwise, "citation": found.citation, "licence": found.licence,
+        "used": {"test": len(test), "supervisor": len(parts.supervisor), "student": len(parts.student), "held out": len(parts.validation)},
+        "weak labels by people": sum(e.weak is not None for e in found.examples),
+    }  # fmt: skip
+    if as_json:
+        print(to_json({"v": 1, **facts}, indent=1))
+        return
+    for key, value in facts.items():
+        shown = ", ".join(f"{k} {v}" for k, v in value.items()) if isinstance(value, dict) else value
+        print(f"{key}: {shown}")
+
+
+@app.command("methods")
+def methods() -> None:
+    """Lists the methods."""
+    from precepts.w2s.methods import METHODS
+
+    for found in METHODS.values():
+        print(f"{found.name:<18} {found.title}")
+
+
+def _table(name: str, evidence: list[Evidence]) -> Table:
+    table = Table(title=f"{name} (95 % intervals over seeds and rows)", title_justify="left")
+    for column in ("", "accuracy", "PGR", "PGR above naive"):
+        table.add_column(column, justify="left" if not column else "right", no_wrap=not column)
+    by_arm: dict[str, dict[str, Evidence]] = {}
+    for row in evidence:
+        if "supervisor" not in row.slice:
+            by_arm.setdefault(row.slice["arm"], {})[row.claim.removeprefix("w2s/")] = row
+    for arm, rows in by_arm.items():
+        table.add_row(arm, *(_cell(rows.get(claim)) for claim in ("accuracy", "pgr", "pgr_gain")))
+    return table
+
+
+def _cell(row: Evidence | None) -> str:
+    if row is None:
+        return ""
+    if row.value is None:
+        return "undefined: no gap"
+    interval = f" [{row.low:.2f}, {row.high:.2f}]" if row.low is not None and row.high is not None else ""
+    return f"{row.value:.3f}{interval}"

@@ -1,0 +1,50 @@
+"""Two models on the same cells: p values of the paired differences, corrected for how many were looked at."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple, cast
+
+from precepts.stats import holm, mcnemar, permutation_test, select_rows
+from precepts.types import Evidence
+
+
+class Comparison(NamedTuple):
+    """A paired difference, its p value, and the p value adjusted over all differences shown together; None where no test applies."""
+
+    evidence: Evidence
+    p: float | None
+    p_holm: float | None
+
+
+def compare(evidence: Sequence[Evidence], *, root: Path) -> list[Comparison]:
+    """Every overall paired difference of the evidence, with its p value.
+
+    McNemar's exact test where both arms score 0 or 1 and cells stand alone; a sign-flipping permutation test of the mean difference, clusters
+    flipped whole, where they do not. Slices are not tested: there are too many of them for a run of this size.
+    """
+    rows = [e for e in evidence if e.baseline is not None and set(e.slice) <= {"suite", "arm"}]
+    p_values = [_p_value(row, root=root) for row in rows]
+    known = [p for p in p_values if p is not None]
+    adjusted = iter(holm(known))
+    return [
+        Comparison(row, p, next(adjusted) if p is not None else None) for row, p in zip(rows, p_values, strict=True)
+    ]
+
+
+def _p_value(row: Evidence, *, root: Path) -> float | None:
+    if row.estimator != "paired_difference@1":
+        return None
+    found = [
+        r
+        for r in select_rows(row.inputs, root=root, params=row.params)
+        if r["score"] is not None and r["score_b"] is not None
+    ]
+    if not found:
+        return None
+    a, b = [float(cast("float", r["score"])) for r in found], [float(cast("float", r["score_b"])) for r in found]
+    clusters = [r.get("cluster") for r in found] if "cluster" in row.params else None
+    if clusters is None and set(a) | set(b) <= {0.0, 1.0}:
+        return mcnemar(a, b).p_exact
+    return permutation_test([x - y for x, y in zip(a, b, strict=True)], clusters=clusters, seed=row.seed)

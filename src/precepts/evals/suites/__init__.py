@@ -1,0 +1,17 @@
+"""The suites, one file each. A suite is an Inspect task with its claims."""
+
+from precepts.evals.suite import Suite
+from precepts.evals.suites import bias, discrimination, hallucination, hierarchy, jailbreak, refusal
+
+SUITES: dict[str, Suite] = {
+    suite.name: suite
+    for suite in (
+        refusal.SUITE,
+        jailbreak.SUITE,
+        bias.SUITE,
+        discrimination.SUITE,
+        hallucination.SUITE,
+        hierarchy.SUITE,
+    )
+}
+"""Every suite by name, in the order in which `all` runs them."""

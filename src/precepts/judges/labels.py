@@ -1,0 +1,301 @@
+"""Labels that people gave, from CSV, JSONL, a Label Studio export, or a registered set.
+
+A file's rows hold `answer` (or `text`) and `label`, and as they like `id`, `prompt`, `clause`, `category`, `rater`, `split`,
+`completion` (the key of the completion that was labelled), `advice` (what another annotator said) and groups (an object in
+JSON, columns `group.NAME` in CSV). A row with an empty label is not labelled. Rows of one id by several raters are one
+answer: the majority is its label, and where they are split it has none.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from importlib import resources
+from pathlib import Path
+from typing import NamedTuple, cast
+
+from precepts.data import ENTRIES, LabelledAnswer, LabelledText, load_labelled, load_texts
+from precepts.errors import InputError, MissingError
+from precepts.judges.judge import Item
+from precepts.judges.questions import Question, read_word, words_of
+from precepts.policy import Policy
+from precepts.types import Case, Completion, content_key
+
+DEMO = "demo"
+"""The 200 labelled completions of the demo, which ship with the package; read by a language model, not by people."""
+
+_POST = "Write the post that you want published."
+"""Stands for the prompt of a text that answers none."""
+
+_ANSWER, _PROMPT, _RATER = ("answer", "text", "completion_text"), ("prompt", "question"), ("rater", "annotator")
+_EXAMPLE = '{"id": "a1", "prompt": "…", "answer": "…", "label": "refuse", "rater": "ann"}'
+
+
+class Rating(NamedTuple):
+    """One person's word on one answer; `yes` None where it could not be told."""
+
+    rater: str
+    yes: bool | None
+
+
+class Labelled(NamedTuple):
+    """An answer with its label; None where the raters are split or nobody labelled it."""
+
+    item: Item
+    label: bool | None
+    ratings: tuple[Rating, ...] = ()
+    split: str | None = None
+
+
+class Labels(NamedTuple):
+    """Labelled answers, what was asked of them, and what the set is called."""
+
+    name: str
+    question: Question
+    rows: tuple[Labelled, ...]
+
+    @property
+    def digest(self) -> str:
+        """Names the content: the same answers and labels, the same digest."""
+        return content_key(
+            [(r.item.case.model_dump(mode="json"), r.item.completion.answer, r.label, r.ratings) for r in self.rows]
+        )
+
+
+def load_labels(source: str, *, question: Question | None = None, policy: Policy | None = None) -> Labels:
+    """Labels of a registered set, of the demo, or of a file.
+
+    Args:
+        source: `pyrit_refusal`, `rbr_gold`, `spam_policy`, `teen_safety_policies`, `hatecheck`, `demo`, or a path that ends
+            in .csv, .jsonl or .json (Label Studio).
+        question: What a file's labels answer; `refused` if not given. A registered set brings its own.
+        policy: Finds the clauses that rows name.
+
+    Raises:
+        MissingError: If there is no such set or file.
+        InputError: If a row cannot be read (`path:line: …`), or the set answers another question.
+    """
+    if source == DEMO:
+        return _of(source, "refused", question, _demo())
+    if source in ENTRIES:
+        if ENTRIES[source].labelled:
+            return _of(source, "refused", question, [_answered(row) for row in load_labelled(source)])
+        return _of(source, "broke", question, [_written(row) for row in load_texts(source)])
+    path = Path(source).expanduser()
+    asked = question or "refused"
+    if not path.is_file():
+        known = ", ".join([DEMO, *sorted(name for name, e in ENTRIES.items() if e.labelled or e.texts)])
+        raise MissingError(
+            f"There is no file {path}. Labels are a CSV, JSONL or Label Studio file, or one of: {known}."
+        )
+    return Labels(path.name, asked, tuple(_grouped(path, read_rows(path), asked, policy)))
+
+
+def sample_labels(labels: Labels, *, split: str | None = None, limit: int | None = None) -> Labels:
+    """The labels of one split, and at most `limit` of them, chosen by a hash of their ids and kept in order.
+
+    Raises:
+        InputError: If none is left.
+    """
+    rows = [row for row in labels.rows if split is None or row.split == split]
+    if not rows:
+        known = sorted({row.split for row in labels.rows if row.split})
+        raise InputError(f"{labels.name} has no split {split!r}; it has {', '.join(known) or 'none'}.")
+    if limit is not None and limit < len(rows):
+        chosen = sorted(range(len(rows)), key=lambda i: content_key(rows[i].item.case.id))[:limit]
+        rows = [rows[i] for i in sorted(chosen)]
+    if not any(row.label is not None for row in rows):
+        raise InputError(f"{labels.name}: no answer has a label that its raters agree on. Label some first.")
+    name = labels.name + (f" {split}" if split else "") + (f", {limit}" if limit is not None else "")
+    return labels._replace(name=name, rows=tuple(rows))
+
+
+def _of(name: str, own: Question, asked: Question | None, rows: Sequence[Labelled]) -> Labels:
+    if asked is not None and asked != own:
+        raise InputError(f"{name} says of its answers whether they {own}, not whether they {asked}.")
+    return Labels(name, own, tuple(rows))
+
+
+def _answered(row: LabelledAnswer) -> Labelled:
+    case = row.case.model_copy(update={"category": row.details.get("category"), "source": row.id.split("/")[0]})
+    if wanted := row.details.get("response_type"):
+        case = case.model_copy(update={"groups": {"wanted": wanted}})
+    return Labelled(_item(case, row.answer), row.refused, split=row.split)
+
+
+def _written(row: LabelledText) -> Labelled:
+    case = Case.model_validate(
+        {"id": row.id, "prompt": row.prompt or _POST, "category": row.category, "groups": row.groups}
+    )
+    ratings = tuple(Rating(name, yes) for name, yes in row.raters.items())
+    return Labelled(_item(case, row.text), row.broke, ratings)
+
+
+def _demo() -> list[Labelled]:
+    text = (resources.files("precepts.judges") / "demo_labels.jsonl").read_text("utf-8")
+    return [
+        Labelled(
+            _item(
+                Case.model_validate(
+                    {"id": f"{row['case_id']}/{row['arm']}", "prompt": row["prompt"], "groups": {"arm": row["arm"]}}
+                ),
+                row["answer"],
+            ),
+            row["label"] == "refuse",
+        )
+        for row in map(json.loads, text.splitlines())
+    ]
+
+
+def _item(case: Case, answer: str, key: str | None = None) -> Item:
+    completion = Completion(
+        key=key or content_key(case.id, answer), case_id=case.id, model="labelled", text=answer, answer=answer
+    )
+    return Item(case, completion, category=case.category)
+
+
+def read_rows(path: Path) -> Iterator[tuple[int, Mapping[str, object]]]:
+    """Rows of a file of labels with their line (or task number): flat objects, whichever format they came in.
+
+    Raises:
+        InputError: If the file cannot be read as its suffix says.
+    """
+    try:
+        text = path.read_text("utf-8-sig")
+    except UnicodeDecodeError:
+        raise InputError.at(path, None, "not UTF-8. Save the file as UTF-8.") from None
+    suffix = path.suffix.lower()
+    if suffix == ".csv":
+        reader = csv.DictReader(io.StringIO(text, newline=""))
+        for row in reader:
+            yield reader.line_num, {key: value for key, value in row.items() if key and value not in (None, "")}
+    elif suffix == ".json":
+        yield from _label_studio(path, text)
+    elif suffix == ".jsonl":
+        for number, line in enumerate(text.split("\n"), 1):
+            if line.strip():
+                yield number, _object(path, number, line)
+    else:
+        raise InputError.at(path, None, "labels end in .csv, .jsonl or .json (a Label Studio export); rename the file")
+
+
+def _object(path: Path, number: int, line: str) -> Mapping[str, object]:
+    try:
+        row: object = json.loads(line)
+    except (ValueError, RecursionError) as error:
+        raise InputError.at(path, number, f"not JSON ({error}). Write one object a line: {_EXAMPLE}") from None
+    if not isinstance(row, dict):
+        raise InputError.at(path, number, f"not a JSON object. Write one object a line: {_EXAMPLE}")
+    return cast("Mapping[str, object]", row)
+
+
+def _label_studio(path: Path, text: str) -> Iterator[tuple[int, Mapping[str, object]]]:
+    """The rows of a Label Studio export, JSON or JSON-MIN: one for each annotation that was not cancelled.
+
+    In JSON the label is the first choice of an annotation; its own answer fields are those of the task's `data`.
+    """
+    try:
+        found: object = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise InputError.at(path, None, f"not JSON ({error}). Export from Label Studio as JSON or JSON-MIN.") from None
+    if not isinstance(found, list):
+        raise InputError.at(path, None, "a Label Studio export is a list of tasks. Export as JSON or JSON-MIN.")
+    for number, task in enumerate(cast("list[object]", found), 1):
+        if not isinstance(task, dict):
+            raise InputError.at(path, None, f"task {number} is no object. Export as JSON or JSON-MIN.")
+        row = cast("dict[str, object]", task)
+        annotations, data = row.get("annotations"), row.get("data")
+        if not isinstance(annotations, list) or not isinstance(data, dict):
+            yield number, row
+            continue
+        fields = {"id": row.get("id"), **cast("dict[str, object]", data)}
+        done = [cast("dict[str, object]", a) for a in cast("list[object]", annotations) if isinstance(a, dict)]
+        for annotation in done:
+            if not annotation.get("was_cancelled"):
+                yield number, {**fields, "rater": _who(annotation), "label": _choice(annotation)}
+
+
+def _who(annotation: Mapping[str, object]) -> str:
+    by = annotation.get("completed_by")
+    if isinstance(by, dict):
+        person = cast("dict[str, object]", by)
+        by = person.get("email") or person.get("id")
+    return str(by) if by is not None else ""
+
+
+def _choice(annotation: Mapping[str, object]) -> object:
+    results = annotation.get("result")
+    for result in cast("list[object]", results) if isinstance(results, list) else []:
+        value = cast("dict[str, object]", result).get("value") if isinstance(result, dict) else None
+        if isinstance(value, dict):
+            choices = cast("dict[str, object]", value).get("choices")
+            if isinstance(choices, list) and choices:
+                return cast("list[object]", choices)[0]
+    return None
+
+
+def _grouped(
+    path: Path, rows: Iterable[tuple[int, Mapping[str, object]]], question: Question, policy: Policy | None
+) -> list[Labelled]:
+    first: dict[str, tuple[int, Mapping[str, object]]] = {}
+    ratings: dict[str, list[Rating]] = {}
+    for number, row in rows:
+        answer, prompt = _text(row, _ANSWER), _text(row, _PROMPT)
+        if answer is None:
+            raise InputError.at(path, number, f"`answer` is missing. A row is such as {_EXAMPLE}")
+        row_id = str(row.get("id") or row.get("case_id") or content_key(prompt, answer))
+        word = row.get("label")
+        yes = None if word is None or not str(word).strip() else read_word(word, question)
+        if yes is None and word is not None and str(word).strip():
+            raise InputError.at(
+                path, number, f"label {str(word)!r:.40} is no answer to `{question}`. Write {words_of(question)}."
+            )
+        there = first.setdefault(row_id, (number, row))
+        if _text(there[1], _ANSWER) != answer:
+            raise InputError.at(path, number, f"the id {row_id!r:.60} is that of line {there[0]}, with another answer")
+        if yes is not None:
+            ratings.setdefault(row_id, []).append(Rating(_text(row, _RATER) or "", yes))
+    if not first:
+        raise InputError.at(path, None, f"holds no labelled answer. A row is such as {_EXAMPLE}")
+    return [_one(path, number, row, key, ratings.get(key, []), policy) for key, (number, row) in first.items()]
+
+
+def _one(
+    path: Path, number: int, row: Mapping[str, object], row_id: str, ratings: Sequence[Rating], policy: Policy | None
+) -> Labelled:
+    groups = {key[6:]: str(value) for key, value in row.items() if key.startswith("group.")}
+    given = row.get("groups")
+    if isinstance(given, dict):
+        groups |= {str(k): str(v) for k, v in cast("dict[object, object]", given).items()}
+    case = Case.model_validate(
+        {"id": row_id, "prompt": _text(row, _PROMPT) or _POST, "category": _text(row, ("category",)), "groups": groups}
+    )
+    item = _item(case, _text(row, _ANSWER) or "", _text(row, ("completion",)))
+    if clause := _text(row, ("clause",)):
+        if policy is None:
+            item = item._replace(case=case.model_copy(update={"clauses": (clause,)}))
+        else:
+            try:
+                item = item._replace(clause=policy.clause(clause))
+            except InputError as error:
+                raise InputError.at(path, number, str(error)) from None
+    if advice := _text(row, ("advice",)):
+        item = item._replace(advice=(advice,))
+    return Labelled(item, majority([r.yes for r in ratings]), tuple(ratings), _text(row, ("split",)))
+
+
+def majority(votes: Sequence[bool | None]) -> bool | None:
+    """What more than half of the votes cast say; None where there is no vote or they are split."""
+    cast_votes = [vote for vote in votes if vote is not None]
+    yes = sum(cast_votes)
+    return None if 2 * yes == len(cast_votes) else 2 * yes > len(cast_votes)
+
+
+def _text(row: Mapping[str, object], keys: Sequence[str]) -> str | None:
+    for key in keys:
+        value = row.get(key)
+        if isinstance(value, str | int) and str(value).strip():
+            return str(value)
+    return None

@@ -1,0 +1,204 @@
+"""`precepts w2s run`: weak supervisor, its labels, students, ceiling, PGR with intervals, and a page."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from pydantic import Field
+
+from precepts.errors import InputError
+from precepts.models import model_path
+from precepts.runs import Row, Run, command_line, file_digest
+from precepts.stats import FloatArray, estimate, lookup
+from precepts.types import Evidence, Frozen, Input
+from precepts.w2s.examples import Example, Task
+from precepts.w2s.experiment import EARLY, GUARDED, pooled, score_rows, students, supervise
+from precepts.w2s.features import FeatureSource, FeatureStore, default_layer
+from precepts.w2s.guard import TOLERANCE, rank_correlation
+from precepts.w2s.heads import HeadSettings
+from precepts.w2s.methods import methods_named
+from precepts.w2s.splits import pool, split
+from precepts.w2s.supervisors import BUILT_IN, Supervisor
+from precepts.w2s.tasks import load_task
+
+
+class W2SConfig(Frozen):
+    """What one run compares."""
+
+    tasks: tuple[str, ...]
+    weak: str = "tfidf"
+    strong: str = "precepts/smollm2-135m"
+    methods: tuple[str, ...] = ("logconf",)
+    seeds: int = Field(default=10, ge=1)
+    rows: int | None = 3000
+    margin: float = Field(default=0.02, gt=0)
+    heads: HeadSettings = HeadSettings()
+
+
+def run_w2s(run: Run, config: W2SConfig) -> list[Evidence]:
+    """Runs every task that is not finished, then the evidence over all; killed anywhere, the same call goes on.
+
+    Everything that can be wrong with the tasks, the methods and the models is found before anything is written.
+
+    Raises:
+        PreceptsError: If a task, method or model is not usable.
+    """
+    tasks = [load_task(name) for name in config.tasks]
+    if len({task.name for task in tasks}) < len(tasks):
+        raise InputError("Two tasks have one name. Give each once, and files other names.")
+    for task in tasks:
+        methods_named(list(config.methods), num_classes=len(task.classes))
+        pool(task, rows=config.rows)
+    with run.locked():
+        run.begin(
+            {"command": "w2s run", "config": config.model_dump(mode="json"), "tasks": {t.name: t.digest for t in tasks}}
+        )
+        evidence: list[Evidence] = []
+        for task in tasks:
+            stage = run.stage(task.name)
+            if not stage.finished:
+                _run_task(stage, task, config)
+            if not stage.table("evidence").exists():
+                stage.write("evidence", measure(run, task.name, config))
+            evidence += [Evidence.model_validate(row) for row in stage.rows("evidence")]
+        run.write("evidence", evidence)
+        run.write("guard", guard_rows(run, [t.name for t in tasks], evidence))
+        from precepts.pipelines.w2s_page import write_page
+
+        write_page(run, tasks, config, evidence)
+        run.finish(command=command_line())
+    return evidence
+
+
+def _run_task(stage: Run, task: Task, config: W2SConfig) -> None:
+    """Weak labels, students and scores of one task."""
+    num_classes = len(task.classes)
+    examples, test, rest = pool(task, rows=config.rows)
+    splits = [split(examples, rest, seed=seed, num_classes=num_classes) for seed in range(config.seeds)]
+    strong = _features(config.strong, examples)
+    weak_features = None if config.weak in BUILT_IN else _features(config.weak, examples)
+    labelled = supervise(
+        Supervisor(config.weak), examples, splits, test, num_classes=num_classes, features_ND=weak_features
+    )
+    methods = methods_named(list(config.methods), num_classes=num_classes)
+    outcome = students(
+        methods, _guarded(config), examples, splits, labelled, test, strong, num_classes=num_classes, settings=config.heads
+    )  # fmt: skip
+    if stage.path.exists():
+        shutil.rmtree(stage.path)  # half of an earlier try
+    stage.begin({"task": task.name, "digest": task.digest, "citation": task.citation, "licence": task.licence})
+    stage.write(
+        "weak_labels",
+        (
+            {
+                "seed": seed,
+                "key": examples[i].key,
+                "label": examples[i].label,
+                "weak": [round(float(p), 6) for p in probs],
+            }
+            for seed, (part, found) in enumerate(zip(splits, labelled, strict=True))
+            for i, probs in zip(part.student, found.student, strict=True)
+        ),
+    )
+    stage.write("curves", outcome.curves)
+    stage.write("verdict", [outcome.verdict._asdict()])
+    stage.write("scores", score_rows(outcome, labelled, examples, test))
+    sizes = {name: [len(getattr(part, name)) for part in splits] for name in splits[0]._fields}
+    stage.finish(rows={"test": len(test), **sizes})
+
+
+def measure(run: Run, task: str, config: W2SConfig) -> list[Evidence]:
+    """Every number of one task, each from its scores alone."""
+    stage = run.stage(task)
+    rows = stage.rows("scores")
+    table = stage.table("scores")
+    file = Input(path=str(table.relative_to(run.path)), sha256=file_digest(table))
+    arms = ["naive", *(name for name in config.methods if name != "naive"), EARLY, GUARDED]
+    out: list[Evidence] = []
+
+    def add(
+        claim: str, estimator: str, slice_: dict[str, str], params: dict[str, Any], where: dict[str, Any] | None = None
+    ) -> None:
+        selected = [row for row in rows if all(row[k] == v for k, v in (where or {}).items())]
+        params = {**params, "cluster": "group", "seed": "seed"}
+        fields = {k: v for k, v in params.items() if isinstance(v, str)}
+        found = estimate(
+            estimator, [{key: lookup(row, name) for key, name in fields.items()} for row in selected], params=params
+        )
+        out.append(
+            Evidence(
+                claim=f"w2s/{claim}", slice={"task": task, **slice_}, value=found.value, low=found.low, high=found.high,
+                n=found.n, n_unscored=found.n_unscored, unit=found.unit, estimator=estimator, params=params,
+                inputs=(file.model_copy(update={"where": where or {}}),), model=config.strong, run=str(run.path.name),
+                better="neither" if claim.startswith("agreement") else "higher",
+                baseline="naive" if claim == "pgr_gain" else None,
+            )
+        )  # fmt: skip
+
+    gap = {"score_b": "weak", "score_c": "ceiling", "margin": config.margin}
+    add("accuracy", "crossed_mean@1", {"arm": "supervisor"}, {"score": "weak"})
+    add("accuracy", "crossed_mean@1", {"arm": "ceiling"}, {"score": "ceiling"})
+    add("gap", "crossed_difference@1", {"arm": "ceiling"}, {"score": "ceiling", "score_b": "weak"})
+    for arm in arms:
+        score = {"score": f"correct.{arm}"}
+        add("accuracy", "crossed_mean@1", {"arm": arm}, score)
+        add("pgr", "crossed_pgr@1", {"arm": arm}, {**score, **gap})
+        if arm != "naive":
+            add("pgr_gain", "crossed_pgr_gain@1", {"arm": arm}, {**score, **gap, "score_d": "correct.naive"})
+            add("gain_over_naive", "crossed_difference@1", {"arm": arm}, {**score, "score_b": "correct.naive"})
+        for right, name in ((1, "right"), (0, "wrong")):
+            add(
+                "agreement",
+                "crossed_mean@1",
+                {"arm": arm, "supervisor": name},
+                {"score": f"agrees.{arm}"},
+                {"weak": right},
+            )
+    return out
+
+
+def guard_rows(run: Run, tasks: Sequence[str], evidence: Sequence[Evidence]) -> list[Row]:
+    """What the guard predicted of each task and what came, then over all tasks the rank correlation and the regret."""
+    out: list[Row] = []
+    config = run.plan["config"]
+    guarded = _guarded(W2SConfig.model_validate(config))
+    for task in tasks:
+        said = run.stage(task).rows("verdict")[0]
+        accuracy = {
+            e.slice["arm"]: e.value or 0.0 for e in evidence if e.claim == "w2s/accuracy" and e.slice["task"] == task
+        }
+        out.append(
+            {
+                "task": task, "method": guarded, "score": said["score"],
+                "used": said["use_method"],
+                "gain": accuracy[guarded] - accuracy["naive"], "guarded_gain": accuracy[GUARDED] - accuracy["naive"],
+                "regret": max(accuracy[guarded], accuracy["naive"]) - accuracy[GUARDED],
+            }
+        )  # fmt: skip
+    overall: Row = {
+        "task": None, "method": guarded, "tolerance": TOLERANCE,
+        "rank_correlation": rank_correlation([r["score"] for r in out], [r["gain"] for r in out]),
+        "mean_regret": float(np.mean([r["regret"] for r in out])),
+    }  # fmt: skip
+    return [*out, overall]
+
+
+def _guarded(config: W2SConfig) -> str:
+    """The method that the guard watches: logconf if it is run, else the first that is not naive training."""
+    return next((name for name in ("logconf", *config.methods) if name in config.methods and name != "naive"), "naive")
+
+
+def _features(ref: str, examples: Sequence[Example]) -> FloatArray:
+    """Frozen features of every row by `MODEL[@LAYER]`."""
+    name, at, layer = ref.rpartition("@")
+    name, number = (name, int(layer)) if at and layer.isdigit() else (ref, None)
+    path = model_path(name)
+    if path is None:
+        raise InputError(f"{ref} is served elsewhere; frozen features need a model that runs here.")
+    store = FeatureStore(FeatureSource(Path(path), number or default_layer(Path(path))))
+    texts = [text for example in examples for text in example.texts]
+    return pooled(store.vectors(texts), len(examples[0].texts))

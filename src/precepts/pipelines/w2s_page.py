@@ -1,0 +1,109 @@
+"""The page of a weak-to-strong run, from its evidence alone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import jinja2
+from markupsafe import Markup
+
+from precepts.cards.plots import Mark, Panel, forest
+from precepts.runs import Row, Run, command_line, write_atomic
+from precepts.types import Evidence
+from precepts.w2s.examples import Task
+
+if TYPE_CHECKING:
+    from precepts.pipelines.w2s import W2SConfig
+
+_HERE = Path(__file__).parent
+
+
+def write_page(run: Run, tasks: Sequence[Task], config: W2SConfig, evidence: Sequence[Evidence]) -> Path:
+    """Writes `w2s.html` into the run's directory and says where it is."""
+    guard = {row["task"]: row for row in run.rows("guard")}
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(_HERE),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["svg"] = Markup
+    page = environment.get_template("w2s.html.j2").render(
+        title="Weak-to-strong: " + ", ".join(task.name for task in tasks),
+        summary=summary(evidence),
+        config=config.model_dump(),
+        tasks=[
+            _section(task, [e for e in evidence if e.slice["task"] == task.name], guard[task.name]) for task in tasks
+        ],
+        command=command_line(),
+    )
+    path = run.path / "w2s.html"
+    write_atomic(path, page)
+    return path
+
+
+def summary(evidence: Sequence[Evidence]) -> str:
+    """What came of each task in one sentence, undefined cases said plainly."""
+    said: list[str] = []
+    for task in dict.fromkeys(e.slice["task"] for e in evidence):
+        pgr = {e.slice["arm"]: e.value for e in evidence if e.claim == "w2s/pgr" and e.slice["task"] == task}
+        naive = pgr.get("naive")
+        if naive is None:
+            said.append(f"{task}: the ceiling is not clearly above the supervisor, so there is nothing to recover")
+            continue
+        best, value = max(((arm, v) for arm, v in pgr.items() if v is not None), key=lambda item: item[1])
+        said.append(
+            f"{task}: naive training recovers {naive:.0%} of the gap, the best arm seen afterwards ({best}) {value:.0%}"
+        )
+    return "; ".join(said) + "."
+
+
+def _section(task: Task, evidence: Sequence[Evidence], guard: Row) -> dict[str, object]:
+    arms = list(dict.fromkeys(e.slice["arm"] for e in evidence if e.claim == "w2s/accuracy"))
+    rows: list[list[str]] = []
+    for arm in arms:
+        found = {
+            (e.claim.removeprefix("w2s/"), e.slice.get("supervisor")): e for e in evidence if e.slice["arm"] == arm
+        }
+        keys = (("accuracy", None), ("pgr", None), ("pgr_gain", None), ("agreement", "right"), ("agreement", "wrong"))
+        rows.append([arm, *(cell(found.get(key)) for key in keys)])
+    panels = [
+        panel
+        for claim, title in (("w2s/accuracy", "Accuracy on the test rows"), ("w2s/pgr", "PGR"))
+        if (panel := _panel(task.name, claim, title, evidence)) is not None
+    ]
+    chosen = guard["method"] if guard["used"] else "naive"
+    used = f"Without reading any ground truth, the guard chose {chosen} (score {guard['score']:+.2f})"
+    came = f"{guard['method']} then scored {guard['gain']:+.3f} against naive training, the guard's choice {guard['guarded_gain']:+.3f}"
+    return {
+        "name": task.name, "title": task.title, "citation": task.citation, "licence": task.licence, "role": task.role,
+        "rows": rows, "panels": panels, "guard": f"{used}; {came}.",
+    }  # fmt: skip
+
+
+def _panel(task: str, claim: str, title: str, evidence: Sequence[Evidence]) -> Panel | None:
+    found = [e for e in evidence if e.claim == claim and e.value is not None]
+    if not found:
+        return None
+    marks = [
+        Mark(e.slice["arm"], e.value or 0.0, e.low, e.high, f"{e.value:.2f}", cell(e), place % 6)
+        for place, e in enumerate(found)
+    ]
+    low = min(min(m.low if m.low is not None else m.value for m in marks), 0.0 if claim.endswith("pgr") else 0.4)
+    high = max(max(m.high if m.high is not None else m.value for m in marks), 1.0)
+    name = f"{''.join(c if c.isalnum() else '-' for c in task)}-{claim.rpartition('/')[2]}"
+    reference = 0.0 if claim.endswith("pgr") else None
+    return forest(marks, name=name, title=title, scale="plain", domain=(low, high), reference=reference)
+
+
+def cell(row: Evidence | None) -> str:
+    """A number with its interval, as a table shows it."""
+    if row is None:
+        return ""
+    if row.value is None:
+        return "undefined"
+    interval = f" [{row.low:.3f}, {row.high:.3f}]" if row.low is not None and row.high is not None else ""
+    return f"{row.value:.3f}{interval}"

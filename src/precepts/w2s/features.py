@@ -1,0 +1,134 @@
+"""Frozen features of texts, computed once: a store keyed by the model's weights, the layer and the text itself.
+
+A text that was seen in any run, task or seed is never run again, and another model, layer or text never meets an old vector. Vectors
+are kept in bfloat16, the precision in which they were computed, in shards of which each is written whole: a kill loses at most one.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+import numpy as np
+
+from precepts.data import cache
+from precepts.errors import InputError, needs_extra
+from precepts.progress import progress
+from precepts.runs import file_digest, write_atomic
+from precepts.stats import FloatArray
+from precepts.types import content_key
+
+Pooling = Literal["last", "mean"]
+_SHARD = 256
+
+
+class FeatureSource(NamedTuple):
+    """A model directory, how many of its layers are run, and which state of a text is taken."""
+
+    path: Path
+    layer: int
+    pooling: Pooling = "last"
+
+
+def default_layer(path: Path) -> int:
+    """A layer just past the middle, where concepts are read best (16 of 30 for the embedded model)."""
+    try:
+        config = json.loads((path / "config.json").read_text("utf-8"))
+        return max(1, round(int(config["num_hidden_layers"]) * 16 / 30))
+    except (OSError, ValueError, KeyError):
+        raise InputError.at(path, None, "its config.json names no number of layers; give one as REF@LAYER") from None
+
+
+def model_digest(path: Path) -> str:
+    """Names a model by its weights and configuration; the sha256 of files is kept beside the store while they do not change."""
+    memo_path = cache() / "features" / "digests.json"
+    memo: dict[str, str] = json.loads(memo_path.read_text("utf-8")) if memo_path.exists() else {}
+    parts: list[str] = []
+    for file in sorted([path / "config.json", *path.glob("*.safetensors"), *path.glob("tokenizer*.json")]):
+        stat = file.stat()
+        name = content_key(str(file.resolve()), stat.st_size, stat.st_mtime_ns)
+        if name not in memo:
+            memo[name] = file_digest(file)
+            write_atomic(memo_path, json.dumps(memo))
+        parts.append(memo[name])
+    return content_key(parts)
+
+
+class FeatureStore:
+    """The vectors of one model and layer."""
+
+    def __init__(self, source: FeatureSource, *, root: Path | None = None) -> None:
+        """Names a store; nothing is read before `vectors`."""
+        self.source = source
+        self.name = f"{model_digest(source.path)}-layer{source.layer}"
+        self.path = (root or cache() / "features") / self.name
+        self._index: dict[str, tuple[Path, int]] = {}
+
+    def vectors(self, texts: Sequence[str]) -> FloatArray:
+        """The features of each text, shape (N, D); those that are missing are computed and kept.
+
+        Raises:
+            InputError: If a text is longer than the model can read, or a feature is not finite.
+            MissingError: If torch or transformers is not installed.
+        """
+        try:
+            from safetensors.torch import load_file
+        except ImportError:
+            raise needs_extra("torch, transformers and safetensors") from None
+        self._read_index()
+        keys = [content_key(text) for text in texts]
+        missing = {key: text for key, text in zip(keys, texts, strict=True) if key not in self._index}
+        if missing:
+            self._compute(missing)
+        by_shard: dict[Path, list[int]] = {}
+        for i, key in enumerate(keys):
+            by_shard.setdefault(self._index[key][0], []).append(i)
+        parts: dict[int, FloatArray] = {}
+        for shard, rows in by_shard.items():
+            states = load_file(shard)["states"].double().numpy()
+            half = states.shape[1] // 2
+            taken = states[:, :half] if self.source.pooling == "last" else states[:, half:]
+            parts |= {i: taken[self._index[keys[i]][1]] for i in rows}
+        found: FloatArray = np.stack([parts[i] for i in range(len(keys))]) if keys else np.zeros((0, 0))
+        if not np.isfinite(found).all():
+            raise InputError(
+                f"{self.path} holds features that are not finite. Delete that folder, or use another layer."
+            )
+        return found
+
+    def _read_index(self) -> None:
+        from safetensors import safe_open
+
+        for shard in sorted(self.path.glob("*.safetensors")):
+            if any(path == shard for path, _ in self._index.values()):
+                continue
+            with safe_open(shard, framework="pt") as file:
+                keys = json.loads(file.metadata()["keys"])
+            self._index.update({key: (shard, row) for row, key in enumerate(keys)})
+
+    def _compute(self, missing: dict[str, str]) -> None:
+        from safetensors.torch import save
+
+        from precepts.models import Engine
+
+        engine = Engine(self.source.path)
+        layers = int(engine.model.config.num_hidden_layers)
+        if not 1 <= self.source.layer <= layers:
+            raise InputError(f"{self.source.path} has layers 1 to {layers}; got {self.source.layer}.")
+        ordered = sorted(missing.items(), key=lambda item: (len(item[1]), item[0]))
+        for _, text in reversed(ordered):
+            if (length := engine.length_of(text)) > engine.max_length:
+                raise InputError(f"A text has {length} tokens, the model reads {engine.max_length}: {text[:60]!r}…")
+            if len(text) < engine.max_length:
+                break  # a token has at least one character
+        with progress(f"features, layer {self.source.layer}", len(ordered), unit="texts") as bar:
+            for start in range(0, len(ordered), _SHARD):
+                part = ordered[start : start + _SHARD]
+                states = engine.hidden_states([text for _, text in part], layer=self.source.layer).bfloat16()
+                keys = [key for key, _ in part]
+                shard = self.path / f"{content_key(keys)}.safetensors"
+                write_atomic(shard, save({"states": states.contiguous()}, metadata={"keys": json.dumps(keys)}))
+                self._index.update({key: (shard, row) for row, key in enumerate(keys)})
+                bar.advance(len(part))

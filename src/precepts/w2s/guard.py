@@ -1,0 +1,68 @@
+"""Whether a method will help or hurt, told without any ground truth.
+
+The confidence loss sharpens what the student already leans to. Where that is the concept, the student keeps agreeing with held-out weak
+labels about as often as naive training does; where the student cannot read the concept, the guesses drift from the labels and that
+agreement falls towards chance. So the sign to watch is how much of naive training's agreement above chance a method gives up on rows whose
+weak labels it was not trained on. If a student's errors are independent of the supervisor's given the truth, agreement rises with accuracy
+exactly; where it imitates the supervisor's errors it is an upper bound, in favour of naive training: the guard errs on that side.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from precepts.stats import FloatArray
+
+TOLERANCE = 0.25
+"""The share of naive training's agreement above chance that a method may give up; chosen before the tasks were run."""
+
+_ONE_SIDED = 1.645
+
+
+class Verdict(NamedTuple):
+    """What the guard says of a task's students: `score` is minus the share of agreement given up, 0 for none."""
+
+    naive_agreement: float
+    method_agreement: float
+    score: float
+    use_method: bool
+
+
+def verdict(
+    naive_NC: FloatArray, method_NC: FloatArray, weak_NC: FloatArray, *, tolerance: float = TOLERANCE
+) -> Verdict:
+    """Whether to use the method rather than naive training, from held-out rows without ground truth.
+
+    A naive student whose agreement with the held-out weak labels is not above chance (one-sided, 5 %) learned nothing from them that
+    generalizes: then the method is not used.
+
+    Args:
+        naive_NC: Probabilities of the naively trained student on rows it was not trained on, shape (N, C).
+        method_NC: Those of the method's student.
+        weak_NC: The weak labels of these rows.
+        tolerance: Share of agreement above chance that may be given up.
+    """
+    chance = 1 / weak_NC.shape[1]
+    naive, method = agreement(naive_NC, weak_NC), agreement(method_NC, weak_NC)
+    above = naive - chance
+    score = (method - naive) / above if above > 0 else -1.0
+    learned = above > _ONE_SIDED * math.sqrt(chance * (1 - chance) / len(weak_NC))
+    return Verdict(naive, method, score, learned and score >= -tolerance)
+
+
+def agreement(student_NC: FloatArray, weak_NC: FloatArray) -> float:
+    """The share of rows on which both have one likeliest class."""
+    return float(np.mean(student_NC.argmax(1) == weak_NC.argmax(1)))
+
+
+def rank_correlation(predicted: list[float], actual: list[float]) -> float | None:
+    """Spearman's correlation of the guard's score with the actual gain over naive training; None below three pairs or without variation."""
+    from scipy.stats import spearmanr
+
+    if len(predicted) < 3 or len(set(predicted)) < 2 or len(set(actual)) < 2:
+        return None
+    found: Any = spearmanr(predicted, actual)
+    return float(found.statistic)

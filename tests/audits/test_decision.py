@@ -1,0 +1,73 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from precepts.audits import example_record, freeze, load_decision
+from precepts.audits.freeze import frozen_path
+from precepts.errors import DigestError, InputError, MissingError
+
+RecordFile = Callable[..., Path]
+
+
+def test_the_example_is_a_record_and_its_comments_do_not_enter_the_digest(tmp_path: Path) -> None:
+    one, other = tmp_path / "a.yaml", tmp_path / "b.yaml"
+    one.write_text(example_record(), "utf-8")
+    other.write_text("# another comment\n" + example_record(), "utf-8")
+    assert load_decision(one).digest == load_decision(other).digest
+
+
+def test_a_frozen_record_may_not_change(record_file: RecordFile) -> None:
+    path = record_file()
+    first = freeze(load_decision(path), path)
+    assert first.fresh
+    again = freeze(load_decision(path), path)
+    assert (again.sha256, again.at, again.fresh) == (first.sha256, first.at, False)
+    record_file(margins={"criterion": 0.5})
+    with pytest.raises(DigestError, match="margins"):
+        freeze(load_decision(path), path)
+
+
+def test_an_edited_frozen_file_is_noticed(record_file: RecordFile) -> None:
+    path = record_file()
+    freeze(load_decision(path), path)
+    document = json.loads(frozen_path(path).read_text("utf-8"))
+    document["decision"]["alpha"] = 0.2
+    frozen_path(path).write_text(json.dumps(document), "utf-8")
+    with pytest.raises(DigestError, match="edited"):
+        freeze(load_decision(path), path)
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"costs": None}, "trade-off is not decided"),
+        ({"margins": {"criterium": 0.2}}, "did you mean `criterion`"),
+        ({"principle": "equity"}, "costs_by_group"),
+        ({"principle": "minimum_quality_of_service"}, "minimum"),
+        ({"margins": {"cost_ratio": 0.5}}, "factor above 1"),
+        ({"threshold": 0.5}, "not both"),
+        ({"alfa": 0.1}, "did you mean `alpha`"),
+    ],
+)
+def test_a_record_that_decides_nothing_is_refused_with_its_line(
+    record_file: RecordFile, changes: dict[str, object], said: str
+) -> None:
+    path = record_file(**changes)
+    with pytest.raises(InputError, match=rf"decision\.yaml:\d+: .*{said}"):
+        load_decision(path)
+
+
+def test_a_missing_record_says_how_to_begin_one(tmp_path: Path) -> None:
+    with pytest.raises(MissingError, match="precepts audit example"):
+        load_decision(tmp_path / "none.yaml")
+
+
+def test_a_cost_ratio_is_a_threshold(record: Callable[..., object]) -> None:
+    decided = record(costs={"false_positive": 1, "false_negative": 3})
+    assert decided.costs_of("x").threshold == pytest.approx(0.25)  # type: ignore[attr-defined]
+    same = record(costs=None, threshold=0.25)
+    assert same.costs_of("x").ratio == pytest.approx(1 / 3)  # type: ignore[attr-defined]

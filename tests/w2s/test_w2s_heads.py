@@ -1,0 +1,176 @@
+"""Batched heads against an independent fit, supervisors, the guard on planted cases, and the whole command on a tiny model."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from sklearn.linear_model import LogisticRegression
+
+from precepts.errors import InputError
+from precepts.w2s.guard import rank_correlation, verdict
+
+pytest.importorskip("torch")
+
+from precepts.w2s.heads import Arm, HeadSettings, train_heads
+from precepts.w2s.methods import METHODS
+
+NAIVE = METHODS["naive"]
+
+
+def planted(seed, rows=600, width=12):
+    rng = np.random.default_rng(seed)
+    x = rng.normal(size=(rows, width))
+    labels = (x[:, :3].sum(1) + rng.normal(size=rows) > 0).astype(int)
+    return x.astype(np.float32), labels
+
+
+def arm(method, labels_SN):
+    return Arm(method, np.eye(2)[labels_SN], np.ones(labels_SN.shape))
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_a_head_agrees_with_logistic_regression(seed):
+    x, labels = planted(seed)
+    heads = train_heads(
+        [x], [arm(NAIVE, labels[None])], seeds=[0], settings=HeadSettings(epochs=40, learning_rate=0.02)
+    )
+    ours = heads.probabilities(x)[0, 0, :, 1]
+    theirs = (
+        LogisticRegression(C=100)
+        .fit((x - x.mean(0)) / x.std(0), labels)
+        .predict_proba((x - x.mean(0)) / x.std(0))[:, 1]
+    )
+    assert np.abs(ours - theirs).mean() < 0.02
+
+
+def test_heads_trained_together_are_those_trained_alone():
+    data = [planted(seed, rows=200) for seed in (0, 1)]
+    methods = [METHODS[name] for name in ("naive", "logconf", "confident")]
+    arms = [Arm(m, np.eye(2)[np.stack([d[1] for d in data])], np.ones((2, 200))) for m in methods]
+    settings = HeadSettings(epochs=3)
+    together = train_heads([d[0] for d in data], arms, seeds=[4, 5], settings=settings)
+    for s, seed in enumerate((4, 5)):
+        for m, one in enumerate(arms):
+            alone = train_heads(
+                [data[s][0]],
+                [Arm(one.method, one.targets_SNC[s : s + 1], one.keep_SN[s : s + 1])],
+                seeds=[seed],
+                settings=settings,
+            )
+            np.testing.assert_allclose(alone.weights[:, 0, 0], together.weights[:, s, m], atol=1e-5)
+
+
+def test_swapping_the_texts_of_a_pair_swaps_the_probabilities():
+    x, labels = planted(3)
+    heads = train_heads([x], [arm(NAIVE, labels[None])], seeds=[0], settings=HeadSettings(epochs=2), antisymmetric=True)
+    np.testing.assert_allclose(heads.probabilities(x)[0, 0, :, 0], heads.probabilities(-x)[0, 0, :, 1], atol=1e-6)
+
+
+def test_rows_left_out_do_not_move_a_head():
+    x, labels = planted(4, rows=128)
+    keep = np.ones((1, 128))
+    keep[0, 64:] = 0
+    changed = labels.copy()
+    changed[64:] = 1 - changed[64:]
+    found = [
+        train_heads([x], [Arm(NAIVE, np.eye(2)[y[None]], keep)], seeds=[0], settings=HeadSettings(epochs=2)).weights
+        for y in (labels, changed)
+    ]
+    np.testing.assert_array_equal(found[0], found[1])
+
+
+def test_features_that_are_not_numbers_and_labels_of_one_class_are_refused():
+    x, labels = planted(5, rows=64)
+    bad = x.copy()
+    bad[3, 2] = np.nan
+    with pytest.raises(InputError, match="NaN"):
+        train_heads([bad], [arm(NAIVE, labels[None])], seeds=[0], settings=HeadSettings())
+    with pytest.raises(InputError, match="one class"):
+        train_heads([x], [arm(NAIVE, np.zeros((1, 64), dtype=int))], seeds=[0], settings=HeadSettings())
+
+
+def answers(rate, weak, seed):
+    """A student that agrees with the weak labels at a rate."""
+    agrees = np.random.default_rng(seed).random(len(weak)) < rate
+    return np.eye(2)[np.where(agrees, weak, 1 - weak)]
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_the_guard_keeps_a_method_that_agrees_and_drops_one_that_drifts_to_chance(seed):
+    weak = np.random.default_rng(seed).integers(0, 2, 2000)
+    labels = np.eye(2)[weak]
+    assert verdict(answers(0.71, weak, seed + 10), answers(0.70, weak, seed + 20), labels).use_method
+    assert not verdict(answers(0.66, weak, seed + 10), answers(0.53, weak, seed + 20), labels).use_method
+    assert not verdict(answers(0.48, weak, seed + 10), answers(0.70, weak, seed + 20), labels).use_method
+
+
+def test_rank_correlation_by_hand():
+    assert rank_correlation([1.0, 2.0, 3.0], [0.1, 0.3, 0.2]) == pytest.approx(0.5)
+    assert rank_correlation([1.0, 2.0], [0.1, 0.3]) is None
+
+
+def run_argv(csv_task, tiny_path, out):
+    return [
+        "w2s",
+        "run",
+        str(csv_task),
+        "--strong",
+        f"{tiny_path}@2",
+        "--seeds",
+        "2",
+        "--rows",
+        "0",
+        "--epochs",
+        "2",
+        "--out",
+        str(out),
+    ]
+
+
+def test_the_command_gives_evidence_that_recomputes_and_a_page_and_goes_on(cli, csv_task, tiny_path, tmp_path):
+    from precepts.stats import verify
+    from precepts.types import Evidence
+
+    out = tmp_path / "run"
+    argv = run_argv(csv_task, tiny_path, out)
+    done = cli(*argv)
+    assert done.code == 0, done.err
+    evidence = [Evidence.model_validate_json(line) for line in (out / "evidence.jsonl").read_text().splitlines()]
+    assert {"w2s/accuracy", "w2s/pgr", "w2s/pgr_gain", "w2s/agreement"} <= {e.claim for e in evidence}
+    for row in evidence:
+        assert verify(row, root=out) == [], row.claim
+    page = (out / "w2s.html").read_text()
+    assert "<svg" in page
+    assert "naive" in page
+    assert "<script" not in page
+    before = (out / "days" / "scores.jsonl").read_bytes()
+    (out / "evidence.jsonl").unlink()
+    again = cli(*argv, "--json")
+    assert again.code == 0, again.err
+    assert (out / "days" / "scores.jsonl").read_bytes() == before
+    assert len(json.loads(again.out)["evidence"]) == len(evidence)
+    other = cli(*argv[:-3], "3", *argv[-2:])
+    assert other.code == 2
+    assert "config" in other.err
+
+
+def test_weak_labels_that_are_all_equal_leave_nothing_half_written(cli, tiny_path, tmp_path):
+    path = tmp_path / "own.csv"
+    path.write_text(
+        "text,label,weak\n" + "".join(f"row {i} of {'good' if i % 2 else 'bad'},{i % 2},1\n" for i in range(120))
+    )
+    done = cli(*run_argv(path, tiny_path, tmp_path / "run"), "--weak", "people")
+    assert done.code == 2
+    assert "same class" in done.err
+    assert not (tmp_path / "run" / "own").exists()
+
+
+@pytest.mark.parametrize(
+    ("methods", "watched"), [(("hard", "logconf"), "logconf"), (("naive", "product"), "product"), (("naive",), "naive")]
+)
+def test_the_guard_watches_the_confidence_loss_where_it_is_run(methods, watched):
+    from precepts.pipelines.w2s import W2SConfig, _guarded
+
+    assert _guarded(W2SConfig(tasks=("t",), methods=methods)) == watched

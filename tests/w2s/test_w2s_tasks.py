@@ -1,0 +1,99 @@
+"""Tasks and splits: real files, one's own files, what is refused."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from precepts.errors import InputError, MissingError
+from precepts.w2s.examples import Example, Task, balanced, checked
+from precepts.w2s.splits import pool, split
+from precepts.w2s.tasks import TASKS, load_task
+
+
+def task_of(examples, classes=("a", "b")):
+    return Task("t", "t", classes, "c", "l", tuple(examples))
+
+
+@pytest.mark.parametrize("name", ["utilitarianism", "movie-reviews", "deontology", "intents", "piqa", "truthfulness"])
+def test_registered_task_splits_without_a_shared_group(public_data, name):
+    task = load_task(name, download=False)
+    examples, test, rest = pool(task, rows=800)
+    parts = split(examples, rest, seed=1, num_classes=len(task.classes))
+    groups = [{examples[i].group for i in part} for part in (test, *parts)]
+    for one in range(4):
+        for other in range(one):
+            assert not groups[one] & groups[other]
+    for part in (test, parts.supervisor, parts.student):
+        assert len(set(Counter(examples[i].label for i in part).values())) == 1
+
+
+def test_movie_reviews_have_the_published_rows_less_the_neutral(public_data):
+    task = load_task("movie-reviews", download=False)
+    assert len(task.examples) == 10_072
+    assert TASKS["movie-reviews"].role == "primary"
+
+
+def test_the_place_of_the_better_text_tells_nothing(public_data):
+    labels = [example.label for example in load_task("utilitarianism", download=False).examples]
+    assert 0.48 < sum(labels) / len(labels) < 0.52
+
+
+def test_a_larger_pool_holds_the_test_rows_of_a_smaller_one(examples):
+    small, test, _ = pool(task_of(examples), rows=60)
+    large, more, _ = pool(task_of(examples), rows=120)
+    assert {small[i] for i in test} <= {large[i] for i in more}
+
+
+@given(st.lists(st.integers(0, 2), min_size=1, max_size=60))
+def test_balanced_classes_are_as_large_as_the_smallest(labels):
+    rows = [Example((str(i),), label, str(i)) for i, label in enumerate(labels)]
+    counts = Counter(example.label for example in balanced(rows, 3))
+    fewest = min(labels.count(c) for c in range(3))
+    assert all(counts[c] == fewest for c in range(3))
+
+
+def test_csv_of_ones_own(csv_task):
+    task = load_task(csv_task)
+    assert task.classes == ("pleasant", "unpleasant")
+    assert Counter(example.label for example in task.examples) == {0: 80, 1: 80}
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("text,label\na,1\nb,1\n", "at least two classes; all rows are '1'"),
+        ("text,label\na,1\n,0\n", r"own.csv:3: `text` is empty"),
+        ("text,label\na,\nb,0\n", r"own.csv:2: `label` is empty"),
+        ("text,label,weak\na,1,2\nb,0,0\n", r"own.csv:2: '2' is not a label"),
+        ("text\na\n", "needs `label`"),
+        ("text,label\n", "holds no rows"),
+    ],
+)
+def test_a_bad_file_is_one_clear_error(tmp_path, text, message):
+    path = tmp_path / "own.csv"
+    path.write_text(text)
+    with pytest.raises(InputError, match=message):
+        load_task(path)
+
+
+def test_unknown_names_are_answered_with_a_near_one():
+    with pytest.raises(MissingError, match="did you mean `justice`"):
+        load_task("justce")
+
+
+@pytest.mark.parametrize("label", [-1, 2])
+def test_labels_out_of_range_are_refused(label):
+    with pytest.raises(InputError, match="must be 0 to 1"):
+        checked(task_of([Example(("a",), 0, "a"), Example(("b",), 1, "b"), Example(("c",), label, "c")]))
+
+
+def test_too_few_rows_for_a_part_are_refused(examples):
+    with pytest.raises(InputError, match="balanced rows a class"):
+        pool(task_of(examples[:20]), rows=None)
+    one_group = [example._replace(group="one") for example in examples]
+    with pytest.raises(InputError, match="balanced rows a class"):
+        pool(task_of(one_group), rows=None)
