@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import resource
 import signal
 import sys
 from collections.abc import Callable, Iterable, Sequence
@@ -30,6 +31,17 @@ class Done(NamedTuple):
     err: str
 
 
+class Changes(NamedTuple):
+    """What a command changes under `folder` is counted, each opening for writing, renaming and removal, into the file `count`.
+
+    Before the change of number `die_at` the process is killed. What a kill leaves depends on nothing but the changes made before it.
+    """
+
+    folder: Path
+    count: Path
+    die_at: int | None = None
+
+
 class Cli:
     """Runs `precepts` commands; see the module."""
 
@@ -39,20 +51,24 @@ class Cli:
         self._context.set_forkserver_preload(list(PRELOAD))
 
     def __call__(
-        self, *argv: object, kill_at: str | None = None, real_judges: bool = False, cwd: Path | None = None
-    ) -> Done:
+        self, *argv: object, kill_at: str | None = None, real_judges: bool = False, cwd: Path | None = None,
+        changes: Changes | None = None, most_bytes: int | None = None,
+    ) -> Done:  # fmt: skip
         self._count += 1
         out, err = (self._folder / f"{self._count}.{name}" for name in ("out", "err"))
         child = self._context.Process(
-            target=_main, args=([str(a) for a in argv], out, err, kill_at, real_judges, cwd or self._folder)
-        )
+            target=_main, args=([str(a) for a in argv], out, err, kill_at, real_judges, cwd or self._folder, changes, most_bytes)
+        )  # fmt: skip
         child.start()
         child.join()
         assert child.exitcode is not None
         return Done(child.exitcode, out.read_text("utf-8"), err.read_text("utf-8"))
 
 
-def _main(argv: list[str], out: Path, err: Path, kill_at: str | None, real_judges: bool, cwd: Path) -> None:
+def _main(
+    argv: list[str], out: Path, err: Path, kill_at: str | None, real_judges: bool, cwd: Path, changes: Changes | None,
+    most_bytes: int | None,
+) -> None:  # fmt: skip
     for stream, path in ((1, out), (2, err)):
         os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), stream)
     os.chdir(cwd)
@@ -62,9 +78,34 @@ def _main(argv: list[str], out: Path, err: Path, kill_at: str | None, real_judge
         _judges_without_a_model()
     if kill_at is not None:
         {**POINTS, **RL_POINTS}[kill_at]()
+    if changes is not None:
+        _watch(changes)
+    if most_bytes is not None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (most_bytes, most_bytes))
     from precepts.cli import main
 
     main()
+
+
+def _watch(changes: Changes) -> None:
+    folder, seen = str(changes.folder), 0
+    writing = os.O_WRONLY | os.O_RDWR | os.O_CREAT
+
+    def hook(event: str, args: tuple[Any, ...]) -> None:
+        nonlocal seen
+        if event not in ("open", "os.rename", "os.remove", "os.mkdir", "os.rmdir") or not str(args[0]).startswith(
+            folder
+        ):
+            return
+        if event == "open" and not (isinstance(args[2], int) and args[2] & writing):
+            return
+        seen += 1
+        if seen == changes.die_at:
+            _die()
+        if changes.die_at is None:
+            changes.count.write_text(str(seen))
+
+    sys.addaudithook(hook)
 
 
 def _small_steps() -> None:
@@ -72,7 +113,7 @@ def _small_steps() -> None:
     import torch
 
     from precepts.evals import arms
-    from precepts.pipelines import data
+    from precepts.pipelines import data, rl
     from precepts.training import grpo, sft
 
     class Small(sft.SFTSettings):
@@ -98,6 +139,12 @@ def _small_steps() -> None:
 
     grpo.GRPOSettings = SmallRL  # pyright: ignore[reportAttributeAccessIssue]
 
+    class FewRollouts(rl.RLOptions):
+        num_prompts: int = 9
+        num_samples: int = 4
+
+    rl.RLOptions = FewRollouts  # pyright: ignore[reportAttributeAccessIssue]
+
 
 class EveryThird:
     """A filter that drops every third answer or so, by its text."""
@@ -117,14 +164,14 @@ class EveryThird:
 
 
 class ByText:
-    """A reward of about half of the answers, by their text, which fails on some."""
+    """A reward of about half of the answers, by their key and text, which fails on some."""
 
     name, view = "by-text", "answer"
 
     def __call__(self, answers: Sequence[Any]) -> list[Any]:
         from precepts.training.rollouts import Scored
 
-        seen = [sha256(a.answer.encode()).digest()[0] for a in answers]
+        seen = [sha256(f"{a.key} {a.answer}".encode()).digest()[0] for a in answers]
         return [
             Scored(score=None, error="it failed")
             if d % 11 == 0

@@ -11,7 +11,8 @@ import sys
 import typer
 
 from precepts.cli import align, audit, card, chat, diff, gate, judge, models, policy, suites, w2s
-from precepts.errors import PreceptsError
+from precepts.errors import DiskFullError, PreceptsError
+from precepts.runs import no_room
 
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None,
@@ -56,3 +57,9 @@ def main() -> None:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise SystemExit(0) from None
+    except Exception as error:
+        if not no_room(error):
+            raise
+        full = DiskFullError.of(error.filename if isinstance(error, OSError) else None)
+        print(f"precepts: {full}", file=sys.stderr)
+        raise SystemExit(full.exit_code) from None

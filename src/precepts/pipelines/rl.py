@@ -115,6 +115,7 @@ def _start_model(run: Run, config: AlignConfig, start: Start) -> Path:
     path = run.path / "sft" / "model"
     if not run.stage("sft").finished or not (path / "config.json").exists():
         raise MissingError(f"{run.path} has no fine-tuned model to start from. Run: precepts align sft {run.path}")
+    run.stage("sft").intact("model/model.safetensors")
     return path
 
 

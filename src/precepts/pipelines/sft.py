@@ -20,6 +20,7 @@ def sft_stage(run: Run, config: AlignConfig) -> Row:
         return json.loads((stage.path / "run.json").read_text("utf-8"))["calibration"]
     if not run.stage("data").finished:
         raise MissingError(f"{run.path} has no training data yet. Run: precepts align data {run.path}")
+    run.stage("data").intact("examples.jsonl")
     base = trainable(config.model)
     try:
         from precepts.training.examples import Example

@@ -26,6 +26,7 @@ from precepts.models.engine import SETTINGS, Engine
 from precepts.models.generation import Sampling
 from precepts.progress import progress
 from precepts.runs import Run, write_atomic
+from precepts.training.checkpoints import last_checkpoint, seal
 from precepts.training.examples import Tokens, shared_prefix
 from precepts.training.rollouts import (
     CyclePlan,
@@ -38,7 +39,7 @@ from precepts.training.rollouts import (
     sample_batch,
     summary,
 )  # fmt: skip
-from precepts.training.sft import last_checkpoint, quiet
+from precepts.training.sft import quiet
 from precepts.training.trunk import (
     Trunk,
     lower_decoder,
@@ -85,8 +86,8 @@ class GRPOSettings(Frozen):
 
 
 def fitted(settings: GRPOSettings, num_prompts: int) -> GRPOSettings:
-    """The settings with a cycle of at most `num_prompts` prompts and steps that divide it."""
-    prompts = min(settings.prompts_per_cycle, num_prompts)
+    """The settings with cycles of equal size, so that few of `num_prompts` prompts are left over, and steps that divide a cycle."""
+    prompts = num_prompts // -(-num_prompts // settings.prompts_per_cycle)
     rollouts = prompts * settings.num_samples
     batch = next(b for b in range(min(settings.batch_size, rollouts), 0, -1) if rollouts % b == 0)
     return settings.model_copy(update={"prompts_per_cycle": prompts, "batch_size": batch})
@@ -296,6 +297,10 @@ class PolicyTrainer(GRPOTrainer):  # pyright: ignore[reportUntypedBaseClass]
         return row_V
 
     # --- what is kept ----------------------------------------------------------------------------------------------
+
+    def _save_checkpoint(self, model: Any, trial: Any) -> None:
+        super()._save_checkpoint(model, trial)
+        seal(Path(self.args.output_dir) / f"checkpoint-{self.state.global_step}")
 
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
         """A row a cycle in the run's curve; what the policy was measured at is the policy that wrote the cycle's rollouts."""

@@ -10,14 +10,12 @@ import logging
 import os
 import shutil
 import warnings
-import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
 import torch
 from datasets import Dataset
-from safetensors import SafetensorError, safe_open
 from torch.utils.data import SequentialSampler
 from transformers import AutoTokenizer, TrainerCallback
 from trl.trainer.sft_config import SFTConfig
@@ -27,6 +25,7 @@ from precepts.models.engine import SETTINGS
 from precepts.models.format import OPENING
 from precepts.progress import Bar, progress
 from precepts.runs import Run, write_atomic
+from precepts.training.checkpoints import last_checkpoint, seal
 from precepts.training.examples import Example, plan_steps, shared_prefix, tokenize
 from precepts.training.losses import weighted_cross_entropy
 from precepts.training.trunk import Trunk, num_layers, run_trunk, save_joined, upper_model
@@ -158,6 +157,10 @@ class WeightedTrainer(SFTTrainer):  # pyright: ignore[reportUntypedBaseClass]
         steps: Any = train_dataset if train_dataset is not None else self.train_dataset
         return SequentialSampler(steps)
 
+    def _save_checkpoint(self, model: Any, trial: Any) -> None:
+        super()._save_checkpoint(model, trial)
+        seal(Path(self.args.output_dir) / f"checkpoint-{self.state.global_step}")
+
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
         """Keeps the training curve in the run directory."""
         if "loss" in logs:
@@ -182,26 +185,6 @@ class _ShowProgress(TrainerCallback):
 
     def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         self.bar.advance()
-
-
-def last_checkpoint(checkpoints: Path) -> str | None:
-    """The newest checkpoint that was written to its end; half-written ones are removed."""
-    found = sorted(checkpoints.glob("checkpoint-*"), key=lambda p: int(p.name.split("-")[1]), reverse=True)
-    for path in found:
-        try:
-            state = json.loads((path / "trainer_state.json").read_text("utf-8"))
-            whole = state["global_step"] == int(path.name.split("-")[1])
-            # These are zip archives, whose directory stands at the end: a torn one has none.
-            for name in ("optimizer.pt", "scheduler.pt", "rng_state.pth"):
-                whole = whole and zipfile.is_zipfile(path / name)
-            with safe_open(path / "model.safetensors", "pt"):
-                pass
-        except (OSError, ValueError, KeyError, TypeError, SafetensorError):
-            whole = False
-        if whole:
-            return str(path)
-        shutil.rmtree(path, ignore_errors=True)
-    return None
 
 
 def _add_lora(model: Any, *, rank: int) -> None:
