@@ -56,6 +56,9 @@ Measure = Callable[[Engine], Mapping[str, float | None]]
 """What is measured of the policy before each cycle and after the last, such as decision AUC on dev."""
 
 
+_ENTROPY_ROWS = 256
+
+
 class GRPOSettings(Frozen):
     """How to reinforce. Defaults are for the embedded model.
 
@@ -280,12 +283,13 @@ class PolicyTrainer(GRPOTrainer):  # pyright: ignore[reportUntypedBaseClass]
         logits_NV = logits_NV.float()
         verdict_N = (place_N == 0) & decided_B[rows_N]
         logits_NV[verdict_N] = logits_NV[verdict_N] + self._bias(logits_NV)
-        all_NV = (logits_NV / self._settings.temperature).log_softmax(-1)
+        if self._settings.temperature != 1:
+            logits_NV = logits_NV / self._settings.temperature
         shape = (len(rows), width)
-        log_probs_BC = all_NV.new_zeros(shape).index_put((rows_N, place_N), all_NV.gather(-1, targets_N[:, None])[:, 0])
-        with torch.no_grad():
-            entropy_N = -(all_NV.exp() * all_NV).sum(-1)
-            entropy_BC = all_NV.new_zeros(shape).index_put((rows_N, place_N), entropy_N)
+        log_probs_N = -torch.nn.functional.cross_entropy(logits_NV, targets_N, reduction="none")
+        log_probs_BC = log_probs_N.new_zeros(shape).index_put((rows_N, place_N), log_probs_N)
+        entropy_BC = log_probs_N.new_zeros(shape)
+        entropy_BC[rows_N, place_N] = _entropy(logits_NV.detach())
         return log_probs_BC, entropy_BC
 
     def _bias(self, logits_NV: Tensor) -> Tensor:
@@ -335,6 +339,15 @@ def _planned_rollouts(prompts: Sequence[Any], trainer: Any) -> dict[str, Any]:
 def _reward_of_rollout(rollout_reward: Sequence[float | None], **unused: Any) -> list[float | None]:
     """The reward that stands in the rollout's row; None is masked by TRL."""
     return list(rollout_reward)
+
+
+def _entropy(logits_NV: Tensor) -> Tensor:
+    """Entropy of each position's distribution in nats, shape (N,); in parts, for a vocabulary is large."""
+    parts: list[Tensor] = []
+    for part in logits_NV.split(_ENTROPY_ROWS):
+        log_NV = part.log_softmax(-1)
+        parts.append(-(log_NV.exp() * log_NV).sum(-1))
+    return torch.cat(parts)
 
 
 def _keys(cycles: Sequence[CyclePlan]) -> list[str]:
