@@ -28,6 +28,7 @@ ARM: dict[Start, str] = {"sft": "sft+rl", "base": "rl"}
 """What the arm is called."""
 
 _POOL = 768
+_POOL_BATCH = 128
 _DEV = 160
 
 
@@ -128,11 +129,16 @@ def _choose(run: Run, stage: Run, config: AlignConfig, options: RLOptions, *, ba
             f"{run.path} has {len(pool)} training cases that name a clause; reinforcing needs at least two."
         )
     if len(stage.rows("pool")) != len(pool):
-        with progress("find uncertain prompts", len(pool), unit="cases") as bar:
-            stage.write("pool", _lean(base, pool, policy, start=options.start))
-            bar.advance(len(pool))
+        stage.write("pool", _lean(base, pool, policy, start=options.start))
     rows = [Uncertain.model_validate(row) for row in stage.rows("pool")]
     by_id = {case.id: case for case in pool}
+    return [by_id[row.case_id] for row in most_uncertain(rows, options.num_prompts)]
+
+
+def uncertain_cases(pool: Sequence[Case], *, base: Path, policy: Policy, options: RLOptions) -> list[Case]:
+    """Of cases that name a clause, those on which a model directory's model is most uncertain."""
+    by_id = {case.id: case for case in pool}
+    rows = _lean(base, pool, policy, start=options.start)
     return [by_id[row.case_id] for row in most_uncertain(rows, options.num_prompts)]
 
 
@@ -141,18 +147,24 @@ def _lean(base: Path, pool: Sequence[Case], policy: Policy, *, start: Start) -> 
     from precepts.models.engine import Engine
 
     engine = Engine(base)
-    kinds: list[Disposition] = [asked(case, policy) or "comply" for case in pool]
-    conversations = [case.messages for case in pool]
-    if start == "base":
-        odds = engine.openers(conversations)
-        leans = [o if kind == "refuse" else -o for o, kind in zip(odds, kinds, strict=True)]
-    else:
-        bias = engine.bias._asdict()
-        leans = [leaning(row, kind, **bias) for row, kind in zip(engine.decisions(conversations), kinds, strict=True)]
-    return [
-        Uncertain(case_id=case.id, asked=kind, log_odds=round(lean, 6))
-        for case, kind, lean in zip(pool, kinds, leans, strict=True)
-    ]
+    bias = engine.bias._asdict()
+    ordered = sorted(pool, key=lambda case: (sum(len(m.content) for m in case.messages), case.id))
+    out: dict[str, Uncertain] = {}
+    with progress("find uncertain prompts", len(pool), unit="cases") as bar:
+        for first in range(0, len(ordered), _POOL_BATCH):
+            batch = ordered[first : first + _POOL_BATCH]
+            conversations = [case.messages for case in batch]
+            kinds: list[Disposition] = [asked(case, policy) or "comply" for case in batch]
+            if start == "base":
+                odds = engine.openers(conversations)
+                leans = [o if kind == "refuse" else -o for o, kind in zip(odds, kinds, strict=True)]
+            else:
+                found = engine.decisions(conversations)
+                leans = [leaning(row, kind, **bias) for row, kind in zip(found, kinds, strict=True)]
+            for case, kind, lean in zip(batch, kinds, leans, strict=True):
+                out[case.id] = Uncertain(case_id=case.id, asked=kind, log_odds=round(lean, 6))
+            bar.advance(len(batch))
+    return [out[case.id] for case in pool]
 
 
 def _dev_auc(engine: Any, dev: Sequence[Case], policy: Policy) -> float | None:
