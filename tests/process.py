@@ -51,37 +51,43 @@ class Cli:
         self._context.set_forkserver_preload(list(PRELOAD))
 
     def __call__(
-        self, *argv: object, kill_at: str | None = None, real_judges: bool = False, cwd: Path | None = None,
-        changes: Changes | None = None, most_bytes: int | None = None,
+        self, *argv: object, kill_at: str | None = None, real_judges: bool = False, planted: bool = False,
+        cwd: Path | None = None, changes: Changes | None = None, most_bytes: int | None = None,
     ) -> Done:  # fmt: skip
         self._count += 1
         out, err = (self._folder / f"{self._count}.{name}" for name in ("out", "err"))
-        child = self._context.Process(
-            target=_main, args=([str(a) for a in argv], out, err, kill_at, real_judges, cwd or self._folder, changes, most_bytes)
-        )  # fmt: skip
+        how = _How(kill_at, real_judges, planted, changes, most_bytes)
+        child = self._context.Process(target=_main, args=([str(a) for a in argv], out, err, cwd or self._folder, how))
         child.start()
         child.join()
         assert child.exitcode is not None
         return Done(child.exitcode, out.read_text("utf-8"), err.read_text("utf-8"))
 
 
-def _main(
-    argv: list[str], out: Path, err: Path, kill_at: str | None, real_judges: bool, cwd: Path, changes: Changes | None,
-    most_bytes: int | None,
-) -> None:  # fmt: skip
+class _How(NamedTuple):
+    """What is to happen to a command: see `Cli`. `planted` rewards what anyone can hack."""
+
+    kill_at: str | None
+    real_judges: bool
+    planted: bool
+    changes: Changes | None
+    most_bytes: int | None
+
+
+def _main(argv: list[str], out: Path, err: Path, cwd: Path, how: _How) -> None:
     for stream, path in ((1, out), (2, err)):
         os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), stream)
     os.chdir(cwd)
     sys.argv = ["precepts", *argv]
     _small_steps()
-    if not real_judges:
-        _judges_without_a_model()
-    if kill_at is not None:
-        {**POINTS, **RL_POINTS}[kill_at]()
-    if changes is not None:
-        _watch(changes)
-    if most_bytes is not None:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (most_bytes, most_bytes))
+    if not how.real_judges:
+        _judges_without_a_model(Hackable() if how.planted else ByText())
+    if how.kill_at is not None:
+        {**POINTS, **RL_POINTS}[how.kill_at]()
+    if how.changes is not None:
+        _watch(how.changes)
+    if how.most_bytes is not None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (how.most_bytes, how.most_bytes))
     from precepts.cli import main
 
     main()
@@ -191,13 +197,24 @@ class ByText:
         ]  # fmt: skip
 
 
-def _judges_without_a_model() -> None:
+class Hackable(ByText):
+    """A reward that anyone can hack: it likes one word, whatever was asked."""
+
+    name, word = "likes-a-word", "garden"
+
+    def __call__(self, answers: Sequence[Any]) -> list[Any]:
+        from precepts.training.rollouts import Scored
+
+        return [Scored(score=float(self.word in a.answer)) for a in answers]
+
+
+def _judges_without_a_model(reward: Any) -> None:
     from precepts.judges import CheckedCompliance
     from precepts.pipelines import data, evaluate, rl
 
     data.filter_judges = lambda judge, policy: [EveryThird()]  # pyright: ignore[reportAttributeAccessIssue]
     evaluate.test_judge = lambda: CheckedCompliance(None)
-    rl.reward_of = evaluate.reward_of = lambda options, policy: ByText()  # pyright: ignore[reportAttributeAccessIssue]
+    rl.reward_of = evaluate.reward_of = lambda options, policy: reward  # pyright: ignore[reportAttributeAccessIssue]
 
 
 # --- where a process is killed ------------------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from precepts.pipelines.align import reward_check
 from precepts.runs import Run, file_digest
 from precepts.stats import verify
 from precepts.types import Evidence
@@ -171,6 +172,35 @@ def test_the_shipped_reward_is_not_the_judge_that_tests(cli: Any, copied: Path, 
     assert {row["reward"] for row in rows if not row["valid_format"]} <= {0.0}, "an invalid format earns nothing"
 
 
+@pytest.mark.parametrize(
+    ("reward", "kept", "said"),
+    [
+        ((0.1, 0.3), (-0.3, -0.1), "finds less kept: the reward was exploited"),
+        ((0.1, 0.3), (-0.1, 0.2), "may have been exploited"),
+        ((0.1, 0.3), (0.05, 0.2), "finds more kept too"),
+        ((-0.1, 0.3), (-0.3, -0.1), "did not rise"),
+    ],
+)
+def test_the_two_judges_are_held_against_each_other(
+    reward: tuple[float, float], kept: tuple[float, float], said: str
+) -> None:
+    rows = [
+        Evidence.model_validate(
+            {
+                "claim": f"align/{claim}", "slice": {"arm": "sft+rl", "set": "test"}, "value": sum(ends) / 2, "low": ends[0],
+                "high": ends[1], "level": 0.95, "n": 160, "n_unscored": 0, "unit": "rate", "better": "higher", "estimator": "paired@1",
+                "params": {}, "seed": 0, "inputs": [], "model": "m", "policy": None, "judge": claim, "run": "r", "baseline": "sft",
+                "exposure": "unseen",
+            }
+        )
+        for claim, ends in (("reward", reward), ("kept", kept))
+    ]  # fmt: skip
+    found = reward_check(rows, "sft+rl", "sft")
+    assert found is not None
+    assert said in found
+    assert reward_check(rows[:1], "sft+rl", "sft") is None
+
+
 def test_reinforcing_needs_a_fine_tuned_model(cli: Any, copied: Path, tmp_path: Path) -> None:
     run = tmp_path / "run"
     shutil.copytree(copied, run)
@@ -178,3 +208,21 @@ def test_reinforcing_needs_a_fine_tuned_model(cli: Any, copied: Path, tmp_path: 
     done = cli("align", "rl", run)
     assert done.code == 2
     assert f"precepts align sft {run}" in done.err
+
+
+@pytest.mark.slow
+def test_a_reward_that_can_be_hacked_is_hacked_and_the_card_says_so(cli: Any, copied: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(copied, run)
+    done = cli("align", "rl", run, "--prompts", 24, "--samples", 16, "--start", "base", planted=True)
+    assert done.code == 0, done.err
+    for stage in ("eval", "card"):
+        done = cli("align", stage, run, planted=True)
+        assert done.code == 0, done.err
+    rewards = [row["reward"] for row in Run(run / "rl-only").rows("curve") if "reward" in row]
+    assert rewards[-1] > rewards[0] + 0.3, "it was hacked, else nothing could be caught"
+    said = json.loads((run / "card.json").read_text("utf-8"))["facts"]["reward_check"]
+    assert len(said) == 1
+    assert said[0].startswith("rl − base: the reward rose and the test judge")
+    assert "exploited" in said[0]
+    assert said[0].replace("−", "-") in (run / "card.html").read_text("utf-8").replace("−", "-")
