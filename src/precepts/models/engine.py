@@ -172,6 +172,10 @@ class Engine(Loaded):
         states_BTD = self._states(rows.prefix, rows.cache, ids_BT, mask_BT, position_BT)
         return self.model.lm_head(states_BTD[:, -1])
 
+    def _last_logits(self, ids: list[list[int]]) -> Tensor:
+        """As generation begins: what all rows begin with runs once."""
+        return self._prefill(ids).logits_BV.float()
+
     # --- the cache ------------------------------------------------------------------------------------------------
 
     def _select(self, rows: _Rows, keep: list[int]) -> _Rows:
