@@ -16,6 +16,8 @@ KILLS = 5
 TABLES = (
     "data/completions", "data/kept", "data/examples", "sft/curve", "rl/pool", "rl/rollouts", "rl/curve", "eval/test/evidence", "evidence",
 )  # fmt: skip
+OPTIONS = {"sft": (), "rl": ("--prompts", 9, "--samples", 4)}
+"""What `--rl` reinforces with in these tests, said to the stage alone."""
 MODELS = ("sft/model/model.safetensors", "rl/model/model.safetensors")
 
 
@@ -120,12 +122,12 @@ def test_what_a_finished_stage_wrote_and_was_damaged_since_is_not_built_on(
     shutil.rmtree(run / stage)
     data = (run / table).read_bytes()
     (run / table).write_bytes(data[:-7])
-    done = cli("align", stage, run)
+    done = cli("align", stage, run, *OPTIONS[stage])
     assert done.code == 2
     said = done.err.splitlines()[-1]
     assert f"{run / table} is not the file that its stage wrote" in said
     (run / table).write_bytes(data)
-    assert cli("align", stage, run).code == 0
+    assert cli("align", stage, run, *OPTIONS[stage]).code == 0
     assert file_digest(run / stage / "model" / "model.safetensors") == file_digest(
         whole.run / stage / "model" / "model.safetensors"
     )
@@ -135,13 +137,13 @@ def test_a_checkpoint_damaged_on_disk_is_passed_over(cli: Any, whole: Whole, tmp
     run = tmp_path / "run"
     shutil.copytree(whole.run, run)
     shutil.rmtree(run / "rl")
-    killed = cli("align", "rl", run, kill_at="in a step after a checkpoint")
+    killed = cli("align", "rl", run, *OPTIONS["rl"], kill_at="in a step after a checkpoint")
     assert killed.code == KILLED, killed.err
     weights = max((run / "rl" / "checkpoints").glob("checkpoint-*/model.safetensors"))
     data = bytearray(weights.read_bytes())
     data[len(data) // 2] ^= 1
     weights.write_bytes(data)
-    done = cli("align", "rl", run)
+    done = cli("align", "rl", run, *OPTIONS["rl"])
     assert done.code == 0, done.err
     for table in ("rollouts", "curve"):
         assert Run(run / "rl").rows(table) == Run(whole.run / "rl").rows(table)
