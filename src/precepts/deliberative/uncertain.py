@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from precepts.types import DISPOSITIONS, Disposition, Frozen
 
 
 class Uncertain(Frozen):
-    """A training case and by how many nats the start model leans to what is asked: the verdict asked against the likeliest other."""
+    """A training case and by how many nats the start model leans to what is asked: the verdict asked against the likeliest other.
+
+    None, with why, where that could not be had.
+    """
 
     case_id: str
     asked: Disposition
-    log_odds: float
+    log_odds: float | None
+    error: str | None = None
+
+    @property
+    def sureness(self) -> float:
+        """Distance in nats from not knowing at all; infinite where it is not known."""
+        return math.inf if self.log_odds is None else abs(self.log_odds)
 
 
 def leaning(
@@ -37,8 +47,9 @@ def most_uncertain(pool: Sequence[Uncertain], num_prompts: int) -> list[Uncertai
 
     Where a kind has too few, the others fill up. Ties go by id, so the order of the pool does not matter.
     """
+    pool = [row for row in pool if row.log_odds is not None]
     by_kind = {
-        kind: sorted((row for row in pool if row.asked == kind), key=lambda row: (abs(row.log_odds), row.case_id))
+        kind: sorted((row for row in pool if row.asked == kind), key=lambda row: (row.sureness, row.case_id))
         for kind in DISPOSITIONS
     }
     total = min(num_prompts, len(pool))
@@ -47,6 +58,6 @@ def most_uncertain(pool: Sequence[Uncertain], num_prompts: int) -> list[Uncertai
     chosen = [row for kind in DISPOSITIONS for row in by_kind[kind][: quota[kind]]]
     rest = sorted(
         (row for kind in DISPOSITIONS for row in by_kind[kind][quota[kind] :]),
-        key=lambda row: (abs(row.log_odds), row.case_id),
+        key=lambda row: (row.sureness, row.case_id),
     )
     return [*chosen, *rest[: total - len(chosen)]]

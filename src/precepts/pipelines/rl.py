@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from precepts.deliberative.rewards import PolicyReward
 from precepts.deliberative.uncertain import Uncertain, leaning, most_uncertain
@@ -19,6 +19,9 @@ from precepts.runs import PLAN, Row, Run, file_digest
 from precepts.stats import estimate
 from precepts.types import Case, Disposition, Frozen
 
+if TYPE_CHECKING:
+    from precepts.models.engine import Engine
+
 Start = Literal["sft", "base"]
 
 STAGE: dict[Start, str] = {"sft": "rl", "base": "rl-only"}
@@ -29,6 +32,8 @@ ARM: dict[Start, str] = {"sft": "sft+rl", "base": "rl"}
 
 _POOL = 768
 _POOL_BATCH = 128
+_MOST_TOKENS = 256
+"""Room for the answer and what stands before it: a prompt that leaves less is not chosen."""
 _DEV = 160
 
 
@@ -52,7 +57,6 @@ def rl_stage(run: Run, config: AlignConfig, options: RLOptions | None = None) ->
     base = _start_model(run, config, options.start)
     policy = policy_of(run)
     try:
-        from precepts.models.engine import Engine
         from precepts.training.grpo import GRPOSettings, train_grpo
     except ImportError as error:
         raise needs_extra(error.name or "trl") from None
@@ -124,15 +128,16 @@ def _choose(run: Run, stage: Run, config: AlignConfig, options: RLOptions, *, ba
     """The prompts on which the start model is most uncertain; how it leans on the whole pool stands in the table `pool`."""
     cases = [c for c in cases_of(run, "train") if c.clauses]
     pool = sample(cases, _POOL, seed=config.seed, pairs=True)
-    if len(pool) < 2:
-        raise InputError(
-            f"{run.path} has {len(pool)} training cases that name a clause; reinforcing needs at least two."
-        )
     if len(stage.rows("pool")) != len(pool):
         stage.write("pool", _lean(base, pool, policy, start=options.start))
     rows = [Uncertain.model_validate(row) for row in stage.rows("pool")]
     by_id = {case.id: case for case in pool}
-    return [by_id[row.case_id] for row in most_uncertain(rows, options.num_prompts)]
+    chosen = [by_id[row.case_id] for row in most_uncertain(rows, options.num_prompts)]
+    if len(chosen) < 2:
+        raise InputError(
+            f"{run.path} has {len(chosen)} training cases that name a clause and fit the model; reinforcing needs at least two."
+        )
+    return chosen
 
 
 def uncertain_cases(pool: Sequence[Case], *, base: Path, policy: Policy, options: RLOptions) -> list[Case]:
@@ -147,24 +152,38 @@ def _lean(base: Path, pool: Sequence[Case], policy: Policy, *, start: Start) -> 
     from precepts.models.engine import Engine
 
     engine = Engine(base)
-    bias = engine.bias._asdict()
+    room = engine.max_length - _MOST_TOKENS
     ordered = sorted(pool, key=lambda case: (sum(len(m.content) for m in case.messages), case.id))
     out: dict[str, Uncertain] = {}
     with progress("find uncertain prompts", len(pool), unit="cases") as bar:
         for first in range(0, len(ordered), _POOL_BATCH):
             batch = ordered[first : first + _POOL_BATCH]
-            conversations = [case.messages for case in batch]
-            kinds: list[Disposition] = [asked(case, policy) or "comply" for case in batch]
-            if start == "base":
-                odds = engine.openers(conversations)
-                leans = [o if kind == "refuse" else -o for o, kind in zip(odds, kinds, strict=True)]
-            else:
-                found = engine.decisions(conversations)
-                leans = [leaning(row, kind, **bias) for row, kind in zip(found, kinds, strict=True)]
-            for case, kind, lean in zip(batch, kinds, leans, strict=True):
-                out[case.id] = Uncertain(case_id=case.id, asked=kind, log_odds=round(lean, 6))
+            long = [case for case in batch if engine.length_of(engine.prompt_text(case.messages)) > room]
+            fits = [case for case in batch if case not in long]
+            for case, lean in zip(fits, _leanings(engine, fits, policy, start=start), strict=True):
+                out[case.id] = Uncertain(case_id=case.id, asked=_kind(case, policy), log_odds=round(lean, 6))
+            for case in long:
+                out[case.id] = Uncertain(
+                    case_id=case.id, asked=_kind(case, policy), log_odds=None, error="too long for the model"
+                )
             bar.advance(len(batch))
     return [out[case.id] for case in pool]
+
+
+def _leanings(engine: Engine, cases: Sequence[Case], policy: Policy, *, start: Start) -> list[float]:
+    conversations = [case.messages for case in cases]
+    kinds = [_kind(case, policy) for case in cases]
+    if start == "base":
+        odds = engine.openers(conversations)
+        return [o if kind == "refuse" else -o for o, kind in zip(odds, kinds, strict=True)]
+    bias = engine.bias._asdict()
+    return [leaning(row, kind, **bias) for row, kind in zip(engine.decisions(conversations), kinds, strict=True)]
+
+
+def _kind(case: Case, policy: Policy) -> Disposition:
+    kind = asked(case, policy)
+    assert kind is not None, "the pool's cases name a clause"
+    return kind
 
 
 def _dev_auc(engine: Any, dev: Sequence[Case], policy: Policy) -> float | None:
