@@ -169,6 +169,8 @@ def test_the_most_uncertain_are_chosen_as_many_to_refuse_as_to_answer() -> None:
     assert {row.asked for row in most_uncertain(few, 6)} == {"refuse", "comply"}
     assert len(most_uncertain(few, 6)) == 6
     assert len(most_uncertain(pool, 100)) == 20
+    lost = Uncertain(case_id="a", asked="refuse", log_odds=None, error="too long for the model")
+    assert most_uncertain([lost, *pool], 100) == most_uncertain(pool, 100)
 
 
 # --- rollouts ---------------------------------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -192,3 +193,38 @@ def test_weights_given_to_the_engine_are_used_and_the_old_prefix_is_forgotten(
     )
     assert engine.decisions(conversations) != before
     assert made
+
+
+@pytest.mark.parametrize(
+    ("prompts", "cycle", "left_over"), [(64, 16, 0), (24, 12, 0), (25, 12, 1), (9, 9, 0), (17, 8, 1), (2, 2, 0)]
+)
+def test_few_prompts_are_left_over(prompts: int, cycle: int, left_over: int) -> None:
+    found = grpo.fitted(GRPOSettings(), prompts)
+    assert found.prompts_per_cycle == cycle
+    assert prompts % cycle == left_over
+    assert cycle * found.num_samples % found.batch_size == 0
+    assert found.batch_size <= GRPOSettings().batch_size
+
+
+@pytest.mark.slow
+def test_the_embedded_model_learns_from_what_it_sampled(embedded: Path, cases: list[Case], tmp_path: Path) -> None:
+    """A handful of rollouts: tied embeddings, thirty layers, the model's own system turn as the shared prefix."""
+    base = tmp_path / "base"
+    shutil.copytree(embedded, base)
+    (base / SETTINGS).write_text(json.dumps({"opening": OPENING, "verdict_bias": BIAS}))
+    settings = GRPOSettings(
+        num_samples=2, prompts_per_cycle=2, batch_size=4, max_tokens=12, learning_rate=1e-4, num_checkpoints=1
+    )
+
+    def reward(answers: Sequence[Answered]) -> list[Scored]:
+        return [Scored(score=float(a.key[-1])) for a in answers]
+
+    weights = trained(base, cases[:4], tmp_path / "run", reward, settings)
+    before = load_file(embedded / "model.safetensors")
+    changed = {name for name in before if not torch.equal(weights[name], before[name].bfloat16())}
+    assert changed
+    assert all(any(f".layers.{n}." in name for n in range(20, 30)) or name.endswith("norm.weight") for name in changed)
+    rows = Run(tmp_path / "run").rows("curve")
+    assert [row["zero_variance"] for row in rows] == [0.0, 0.0]
+    assert rows[0]["kl"] == pytest.approx(0, abs=1e-3)
+    assert rows[0]["clipped"] == 0
