@@ -73,8 +73,9 @@ def first_step(monkeypatch: pytest.MonkeyPatch, look: Callable[[Any, Any, Any], 
     monkeypatch.setattr(grpo.PolicyTrainer, "_compute_loss", compute)
 
 
-def test_log_probabilities_are_those_of_the_whole_model_with_the_bias_that_sampled(
-    taught: Path, cases: list[Case], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("penalty", [0.0, 0.5])
+def test_log_probabilities_are_those_of_the_whole_model_with_the_bias_and_penalty_that_sampled(
+    taught: Path, cases: list[Case], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, penalty: float
 ) -> None:
     found: dict[str, Any] = {}
 
@@ -85,7 +86,7 @@ def test_log_probabilities_are_those_of_the_whole_model_with_the_bias_that_sampl
 
     first_step(monkeypatch, look)
     with pytest.raises(KeyboardInterrupt):
-        trained(taught, cases, tmp_path, likes_gardens)
+        trained(taught, cases, tmp_path, likes_gardens, FEW.model_copy(update={"frequency_penalty": penalty}))
     assert torch.equal(found["old"], found["ref"]), "before the first update the policy is the reference"
     whole = transformers.AutoModelForCausalLM.from_pretrained(taught, dtype=torch.float32).eval()
     engine = Engine(taught)
@@ -99,6 +100,9 @@ def test_log_probabilities_are_those_of_the_whole_model_with_the_bias_that_sampl
             biased += 1
             for verdict, nats in BIAS.items():
                 logits_TV[0, engine.verdict_ids[verdict]] += nats
+        for t in range(len(ids)):
+            for earlier in ids[:t]:
+                logits_TV[t, earlier] -= penalty
         expected = (logits_TV / FEW.temperature).log_softmax(-1).gather(-1, ids[:, None])[:, 0]
         assert float((found["old"][b, : len(ids)] - expected).abs().max()) < 0.3, "bfloat16, and nothing else"
         assert float(found["old"][b, len(ids) :].abs().sum()) == 0

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from precepts.deliberative.rewards import PolicyReward
 from precepts.deliberative.uncertain import Uncertain, leaning, most_uncertain
 from precepts.errors import InputError, MissingError, needs_extra
-from precepts.pipelines.config import AlignConfig, asked, cases_of, policy_of, sample, trainable
+from precepts.pipelines.config import FREQUENCY_PENALTY, AlignConfig, asked, cases_of, policy_of, sample, trainable
 from precepts.pipelines.judging import reward_judge
 from precepts.pipelines.sft import calibrate_on_dev
 from precepts.policy import Policy
@@ -60,7 +60,9 @@ def rl_stage(run: Run, config: AlignConfig, options: RLOptions | None = None) ->
         from precepts.training.grpo import GRPOSettings, train_grpo
     except ImportError as error:
         raise needs_extra(error.name or "trl") from None
-    settings = GRPOSettings(num_samples=options.num_samples, answer_only=options.answer_only)
+    settings = GRPOSettings(
+        num_samples=options.num_samples, answer_only=options.answer_only, frequency_penalty=FREQUENCY_PENALTY
+    )
     weights = next(iter(sorted(base.glob("*.safetensors"))))
     stage.begin(
         {

@@ -63,7 +63,7 @@ class GRPOSettings(Frozen):
     """How to reinforce. Defaults are for the embedded model.
 
     `beta` is the weight of the KL term against the start model (0.04 in the paper); `answer_only` updates the answer's tokens alone.
-    Advantages are not divided by a group's deviation (Liu et al. 2025, arXiv 2503.20783): a group split by what it did weighs more than
+    `temperature` and `frequency_penalty` are part of the policy: it is trained as it samples. Advantages are not divided by a group's deviation (Liu et al. 2025, arXiv 2503.20783): a group split by what it did weighs more than
     one split by style.
     """
 
@@ -77,6 +77,7 @@ class GRPOSettings(Frozen):
     beta: float = 0.04
     epsilon: float = 0.2
     temperature: float = 1.0
+    frequency_penalty: float = 0.0
     max_tokens: int = 96
     max_grad_norm: float = 1.0
     answer_only: bool = False
@@ -195,7 +196,10 @@ class PolicyTrainer(GRPOTrainer):  # pyright: ignore[reportUntypedBaseClass]
     def _planned_batches(self, begun: int) -> Iterator[list[dict[str, Any]]]:
         """The rows of each planned batch after the first `begun` cycles: read where they were made before, else made now."""
         cycle_of = [number for number, cycle in enumerate(self._plan) for _ in cycle.batches]
-        sampling = Sampling(max_tokens=self._settings.max_tokens, temperature=self._settings.temperature)
+        sampling = Sampling(
+            max_tokens=self._settings.max_tokens, temperature=self._settings.temperature,
+            frequency_penalty=self._settings.frequency_penalty,
+        )  # fmt: skip
 
         def make(number: int, keys: Sequence[str]) -> list[dict[str, Any]]:
             rows = sample_batch(
@@ -283,6 +287,11 @@ class PolicyTrainer(GRPOTrainer):  # pyright: ignore[reportUntypedBaseClass]
         logits_NV = logits_NV.float()
         verdict_N = (place_N == 0) & decided_B[rows_N]
         logits_NV[verdict_N] = logits_NV[verdict_N] + self._bias(logits_NV)
+        if self._settings.frequency_penalty:
+            written = [self._trunk.tokens[i].ids[start:] for i, start in zip(rows, starts, strict=True)]
+            position_M, token_M = written_before(written)
+            penalty_M = torch.full((len(token_M),), -self._settings.frequency_penalty, device=device)
+            logits_NV.index_put_((position_M.to(device), token_M.to(device)), penalty_M, accumulate=True)
         if self._settings.temperature != 1:
             logits_NV = logits_NV / self._settings.temperature
         shape = (len(rows), width)
@@ -339,6 +348,19 @@ def _planned_rollouts(prompts: Sequence[Any], trainer: Any) -> dict[str, Any]:
 def _reward_of_rollout(rollout_reward: Sequence[float | None], **unused: Any) -> list[float | None]:
     """The reward that stands in the rollout's row; None is masked by TRL."""
     return list(rollout_reward)
+
+
+def written_before(completions: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor]:
+    """For each token of each completion, all tokens that its completion held before it, shapes (M,): the token's place among all, and those."""
+    positions: list[Tensor] = []
+    tokens: list[Tensor] = []
+    first = 0
+    for ids in completions:
+        place_M, earlier_M = torch.tril_indices(len(ids), len(ids), offset=-1)
+        positions.append(place_M + first)
+        tokens.append(torch.tensor(ids)[earlier_M])
+        first += len(ids)
+    return torch.cat(positions), torch.cat(tokens)
 
 
 def _entropy(logits_NV: Tensor) -> Tensor:
