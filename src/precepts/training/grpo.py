@@ -63,8 +63,8 @@ class GRPOSettings(Frozen):
     """How to reinforce. Defaults are for the embedded model.
 
     `beta` is the weight of the KL term against the start model (0.04 in the paper); `answer_only` updates the answer's tokens alone.
-    `temperature` and `frequency_penalty` are part of the policy: it is trained as it samples. Advantages are not divided by a group's deviation (Liu et al. 2025, arXiv 2503.20783): a group split by what it did weighs more than
-    one split by style.
+    `temperature` and `frequency_penalty` are part of the policy: it is trained as it samples. Advantages are not divided by a group's
+    deviation (Liu et al. 2025, arXiv 2503.20783): a group split by what it did weighs more than one split by style.
     """
 
     top_layers: int = 10
