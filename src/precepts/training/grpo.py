@@ -28,6 +28,7 @@ from precepts.progress import progress
 from precepts.runs import Run, write_atomic
 from precepts.training.checkpoints import last_checkpoint, seal
 from precepts.training.examples import Tokens, shared_prefix
+from precepts.training.log_probs import as_sampled, entropy
 from precepts.training.rollouts import (
     CyclePlan,
     Reward,
@@ -54,9 +55,6 @@ from precepts.types import Case, Frozen, content_key
 
 Measure = Callable[[Engine], Mapping[str, float | None]]
 """What is measured of the policy before each cycle and after the last, such as decision AUC on dev."""
-
-
-_ENTROPY_ROWS = 256
 
 
 class GRPOSettings(Frozen):
@@ -287,18 +285,15 @@ class PolicyTrainer(GRPOTrainer):  # pyright: ignore[reportUntypedBaseClass]
         logits_NV = logits_NV.float()
         verdict_N = (place_N == 0) & decided_B[rows_N]
         logits_NV[verdict_N] = logits_NV[verdict_N] + self._bias(logits_NV)
-        if self._settings.frequency_penalty:
-            written = [self._trunk.tokens[i].ids[start:] for i, start in zip(rows, starts, strict=True)]
-            position_M, token_M = written_before(written)
-            penalty_M = torch.full((len(token_M),), -self._settings.frequency_penalty, device=device)
-            logits_NV.index_put_((position_M.to(device), token_M.to(device)), penalty_M, accumulate=True)
-        if self._settings.temperature != 1:
-            logits_NV = logits_NV / self._settings.temperature
+        written = [self._trunk.tokens[i].ids[start:] for i, start in zip(rows, starts, strict=True)]
+        logits_NV = as_sampled(
+            logits_NV, written, temperature=self._settings.temperature, frequency_penalty=self._settings.frequency_penalty
+        )  # fmt: skip
         shape = (len(rows), width)
         log_probs_N = -torch.nn.functional.cross_entropy(logits_NV, targets_N, reduction="none")
         log_probs_BC = log_probs_N.new_zeros(shape).index_put((rows_N, place_N), log_probs_N)
         entropy_BC = log_probs_N.new_zeros(shape)
-        entropy_BC[rows_N, place_N] = _entropy(logits_NV.detach())
+        entropy_BC[rows_N, place_N] = entropy(logits_NV.detach())
         return log_probs_BC, entropy_BC
 
     def _bias(self, logits_NV: Tensor) -> Tensor:
@@ -348,28 +343,6 @@ def _planned_rollouts(prompts: Sequence[Any], trainer: Any) -> dict[str, Any]:
 def _reward_of_rollout(rollout_reward: Sequence[float | None], **unused: Any) -> list[float | None]:
     """The reward that stands in the rollout's row; None is masked by TRL."""
     return list(rollout_reward)
-
-
-def written_before(completions: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor]:
-    """For each token of each completion, all tokens that its completion held before it, shapes (M,): the token's place among all, and those."""
-    positions: list[Tensor] = []
-    tokens: list[Tensor] = []
-    first = 0
-    for ids in completions:
-        place_M, earlier_M = torch.tril_indices(len(ids), len(ids), offset=-1)
-        positions.append(place_M + first)
-        tokens.append(torch.tensor(ids)[earlier_M])
-        first += len(ids)
-    return torch.cat(positions), torch.cat(tokens)
-
-
-def _entropy(logits_NV: Tensor) -> Tensor:
-    """Entropy of each position's distribution in nats, shape (N,); in parts, for a vocabulary is large."""
-    parts: list[Tensor] = []
-    for part in logits_NV.split(_ENTROPY_ROWS):
-        log_NV = part.log_softmax(-1)
-        parts.append(-(log_NV.exp() * log_NV).sum(-1))
-    return torch.cat(parts)
 
 
 def _keys(cycles: Sequence[CyclePlan]) -> list[str]:
