@@ -210,6 +210,25 @@ def test_reinforcing_needs_a_fine_tuned_model(cli: Any, copied: Path, tmp_path: 
     assert f"precepts align sft {run}" in done.err
 
 
+@pytest.mark.parametrize(
+    ("argv", "said"),
+    [
+        (("--judge", "nonsense"), "names no model"),
+        (("--start", "end"), "--start is sft or base, not 'end'"),
+        (("--samples", 1), "--prompts and --samples are at least 2"),
+    ],
+)
+def test_a_mistake_is_told_before_anything_is_written(
+    cli: Any, copied: Path, tmp_path: Path, argv: tuple[object, ...], said: str
+) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(copied, run)
+    done = cli("align", "rl", run, *argv)
+    assert done.code == 2
+    assert said in done.err
+    assert not (run / "rl").exists()
+
+
 @pytest.mark.slow
 def test_a_reward_that_can_be_hacked_is_hacked_and_the_card_says_so(cli: Any, copied: Path, tmp_path: Path) -> None:
     run = tmp_path / "run"
