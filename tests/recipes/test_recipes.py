@@ -192,7 +192,7 @@ def test_the_loss_is_that_of_the_readable_file(
     rows = recipes["sft"].read_rows(run, tokenizer, config, num_processes=1)
     assert sorted(map(str, rows)) == sorted(set(map(str, rows))), "eight examples make two whole steps"
     model = transformers.AutoModelForCausalLM.from_pretrained(qwen, dtype=torch.float32)
-    expected = float(step_loss(model, rows[:4]))
+    expected = step_loss(model, rows[:4]).item()
     recipes["sft"].main(
         [str(path), str(run), str(tmp_path / "out"), "trainer.max_steps=1", "trainer.save_strategy=steps"]
     )
