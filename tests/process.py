@@ -170,30 +170,30 @@ class EveryThird:
 
 
 class ByText:
-    """A reward of about half of the answers, by their key and text, which fails on some."""
+    """A reward of about half of the answers, by what they answer and their text, which fails on some."""
 
     name, view = "by-text", "answer"
 
     def __call__(self, answers: Sequence[Any]) -> list[Any]:
+        return [self.scored(a.key, a.answer) for a in answers]
+
+    def scored(self, name: str, answer: str) -> Any:
         from precepts.training.rollouts import Scored
 
-        seen = [sha256(f"{a.key} {a.answer}".encode()).digest()[0] for a in answers]
-        return [
-            Scored(score=None, error="it failed")
-            if d % 11 == 0
-            else Scored(score=float(d % 2), parts={"kept": float(d % 2)})
-            for d in seen
-        ]
+        byte = sha256(f"{name} {answer}".encode()).digest()[0]
+        if byte % 11 == 0:
+            return Scored(score=None, error="it failed")
+        return Scored(score=float(byte % 2), parts={"kept": float(byte % 2)})
 
     def judge(self, items: Sequence[Any]) -> list[Any]:
         from precepts.types import Judgment
 
+        found = [self.scored(item.case.id, item.completion.answer) for item in items]
         return [
             Judgment(
-                case_id=item.case.id, completion=item.completion.key, judge=self.name, score=found.score, scores=found.parts,
-                error=found.error,
+                case_id=item.case.id, completion=item.completion.key, judge=self.name, score=one.score, scores=one.parts, error=one.error
             )
-            for item, found in zip(items, self([item.completion for item in items]), strict=True)
+            for item, one in zip(items, found, strict=True)
         ]  # fmt: skip
 
 
@@ -202,10 +202,10 @@ class Hackable(ByText):
 
     name, word = "likes-a-word", "garden"
 
-    def __call__(self, answers: Sequence[Any]) -> list[Any]:
+    def scored(self, name: str, answer: str) -> Any:
         from precepts.training.rollouts import Scored
 
-        return [Scored(score=float(self.word in a.answer)) for a in answers]
+        return Scored(score=float(self.word in answer))
 
 
 def _judges_without_a_model(reward: Any) -> None:

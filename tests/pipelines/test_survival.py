@@ -95,7 +95,7 @@ def test_with_no_room_left_it_says_so_and_goes_on_when_there_is(
 
 
 @pytest.mark.parametrize(
-    "table", ["data/completions", "rl/rollouts", "rl/curve", "rl/pool", "eval/test/sft+rl/completions"]
+    "table", ["data/completions", "rl/rollouts", "rl/curve", "rl/pool", "eval/test/sft/completions"]
 )
 def test_a_truncated_last_line_is_made_again(cli: Any, whole: Whole, tmp_path: Path, table: str) -> None:
     run = tmp_path / "run"
