@@ -177,7 +177,7 @@ def _lean(base: Path, pool: Sequence[Case], policy: Policy, *, start: Start) -> 
 
 def _leanings(engine: Engine, cases: Sequence[Case], policy: Policy, *, start: Start) -> list[float]:
     conversations = [case.messages for case in cases]
-    kinds = [_kind(case, policy) for case in cases]
+    kinds: list[Disposition] = [_kind(case, policy) for case in cases]
     if start == "base":
         odds = engine.openers(conversations)
         return [o if kind == "refuse" else -o for o, kind in zip(odds, kinds, strict=True)]

@@ -155,7 +155,7 @@ class PolicyTrainer(GRPOTrainer):  # pyright: ignore[reportUntypedBaseClass]
         """Sets TRL up for one pass over the planned cycles."""
         self._engine, self._lower, self._layers, self._plan, self._cases = engine, lower, layers, cycles, cases
         self._run, self._reward, self._settings, self._seed = run, reward, settings, seed
-        self._measure, self._advance = measure, advance
+        self._measure, self._advance, self._checkpoints = measure, advance, checkpoints
         self._batches = self._planned_batches(begun)
         self._begin = shared_prefix([Tokens(ids, [0.0] * len(ids)) for ids in map(self._prompt, cases.values())])
         self._trunk: Trunk | None = None
@@ -308,7 +308,7 @@ class PolicyTrainer(GRPOTrainer):  # pyright: ignore[reportUntypedBaseClass]
 
     def _save_checkpoint(self, model: Any, trial: Any) -> None:
         super()._save_checkpoint(model, trial)
-        seal(Path(self.args.output_dir) / f"checkpoint-{self.state.global_step}")
+        seal(self._checkpoints / f"checkpoint-{self.state.global_step}")
 
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
         """A row a cycle in the run's curve; what the policy was measured at is the policy that wrote the cycle's rollouts."""

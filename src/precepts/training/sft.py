@@ -126,7 +126,7 @@ class WeightedTrainer(SFTTrainer):  # pyright: ignore[reportUntypedBaseClass]
         logging_steps: int, checkpoints: Path,
     ) -> None:  # fmt: skip
         """Sets TRL up for one pass over the planned steps."""
-        self._run = run
+        self._run, self._checkpoints = run, checkpoints
         config = SFTConfig(
             output_dir=str(checkpoints), num_train_epochs=1, per_device_train_batch_size=1, learning_rate=settings.learning_rate,
             lr_scheduler_type="linear", warmup_steps=max(1, round(settings.warmup_share * len(steps))), weight_decay=settings.weight_decay,
@@ -159,7 +159,7 @@ class WeightedTrainer(SFTTrainer):  # pyright: ignore[reportUntypedBaseClass]
 
     def _save_checkpoint(self, model: Any, trial: Any) -> None:
         super()._save_checkpoint(model, trial)
-        seal(Path(self.args.output_dir) / f"checkpoint-{self.state.global_step}")
+        seal(self._checkpoints / f"checkpoint-{self.state.global_step}")
 
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
         """Keeps the training curve in the run directory."""
