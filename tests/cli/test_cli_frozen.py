@@ -57,7 +57,7 @@ COMMANDS = {
     "models convert": "gguf out",
     "models path": "ref",
     "chat": "ref --max-tokens",
-    "eval": "suites --model --baseline --judge --attacker --limit --seed -T --plan --out --json",
+    "eval": "suites --model --baseline --judge --attacker --role --translations --texts --limit --seed -T --plan --out --json",
 }
 DEFAULTS = {
     "seed": 0,

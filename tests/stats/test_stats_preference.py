@@ -27,7 +27,7 @@ def test_strength_without_ties_is_the_logistic_intercept() -> None:
     rows = ratings(70, 30, 0)
     found = estimate("bradley_terry@1", rows)
     # The tie that is added stands as half a win and half a loss.
-    fit = sm.GLM([70.5 / 101], [1.0], family=sm.families.Binomial(), freq_weights=[101]).fit()
+    fit = sm.GLM([[70.0, 30.0], [0.5, 0.5]], [[1.0], [1.0]], family=sm.families.Binomial()).fit()
     assert found.value == pytest.approx(float(fit.params[0]), rel=1e-6)
     half = (found.high - found.low) / 2  # type: ignore[operator]
     assert half == pytest.approx(1.984 * float(fit.bse[0]), rel=0.02)
