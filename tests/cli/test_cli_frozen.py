@@ -58,6 +58,7 @@ COMMANDS = {
     "models path": "ref",
     "chat": "ref --max-tokens",
     "eval": "suites --model --baseline --judge --attacker --role --translations --texts --limit --seed -T --plan --out --json",
+    "import": "tool source --model --out --json",
 }
 DEFAULTS = {
     "seed": 0,

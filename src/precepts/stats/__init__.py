@@ -20,7 +20,7 @@ Estimators: `wilson@1` `newcombe@1` `paired_difference@1` `percentile@1` `bca@1`
 `clustered_wilson@1` `judge_corrected@1` `goodness_at_k@1` `paired_goodness_at_k@1` `pass_at_k@1` `cons_at_k@1`
 `within_cluster_contrast@1`
 `cohens_kappa@1` `krippendorff@1` `brier@1` `rogan_gladen@1` `prevalence_bound@1` `ppi@1`
-`bradley_terry@1` `preference_h@1`
+`bradley_terry@1` `preference_h@1` `count@1`
 `crossed_mean@1` `crossed_difference@1` `crossed_pgr@1` `crossed_pgr_gain@1`.
 """
 
@@ -29,6 +29,7 @@ from precepts.stats.bootstrap import Resampled, bca_interval, bootstrap, percent
 from precepts.stats.calibration_curve import Cumulative, Recalibration, cumulative_error, recalibration
 from precepts.stats.clustered import clustered_wilson_interval
 from precepts.stats.contrast import within_cluster_contrast
+from precepts.stats.counts import garwood_interval
 from precepts.stats.crossed import (
     CrossedCovariance,
     crossed_covariance,
@@ -138,6 +139,7 @@ __all__ = [
     "estimator",
     "estimators",
     "fisher_mid_p",
+    "garwood_interval",
     "goodness",
     "holm",
     "implied_cost_ratio",
