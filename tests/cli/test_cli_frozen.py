@@ -58,6 +58,9 @@ COMMANDS = {
     "models path": "ref",
     "chat": "ref --max-tokens",
     "eval": "suites --model --baseline --judge --attacker --role --translations --texts --limit --seed -T --plan --out --json",
+    "pairwise": "",
+    "pairwise page": "a b --name-a --name-b --question --limit --seed --out",
+    "pairwise score": "out ratings --json",
     "import": "tool source --model --out --json",
 }
 DEFAULTS = {
