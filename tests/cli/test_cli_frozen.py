@@ -61,6 +61,9 @@ COMMANDS = {
     "pairwise": "",
     "pairwise page": "a b --name-a --name-b --question --limit --seed --out",
     "pairwise score": "out ratings --json",
+    "attack": "",
+    "attack list": "--json",
+    "attack gcg": "cases --model --limit --steps --candidates --length --seed --out",
     "import": "tool source --model --out --json",
 }
 DEFAULTS = {
