@@ -59,7 +59,7 @@ def read_garak(path: Path) -> Imported:
     model = "/".join(part for part in (kind or target, name or named) if part) or None
     seen = {(r["probe"], r["detector"]) for r in rows}
     missing = [f"{p} by {d}: the report counts it and holds no attempt of it" for p, d in counts if (p, d) not in seen]
-    return Imported(f"garak {version}".strip(), model, rows, stated, missing)
+    return Imported(f"garak {version}".strip(), model, rows, stated, tuple(missing))
 
 
 def _rows(entry: Mapping[str, Any], threshold: float) -> list[dict[str, Any]]:

@@ -54,7 +54,7 @@ def read_lm_eval(path: Path) -> Imported:
         raise InputError.at(results, None, "no task has samples beside it. Run lm_eval again with --log_samples --output_path DIR.")  # fmt: skip
     version = document.get("lm_eval_version")
     model = str(document.get("model_name") or document.get("config", {}).get("model") or "") or None
-    return Imported(f"lm-eval {version}" if version else "lm-eval", model, rows, stated, missing)
+    return Imported(f"lm-eval {version}" if version else "lm-eval", model, rows, stated, tuple(missing))
 
 
 def _latest(folder: Path) -> Path:
