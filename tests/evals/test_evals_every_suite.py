@@ -1,4 +1,4 @@
-"""One scripted model, which refuses six requests of ten, through every suite at once: every rate is the planted one, intervals cover, all recomputes."""
+"""A model that refuses six requests of ten, through every suite at once: rates are the planted ones, intervals cover, all recomputes."""
 
 from __future__ import annotations
 

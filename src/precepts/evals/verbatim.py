@@ -101,12 +101,14 @@ class Index:
     def longest_recalled(self, answer: str, prompt: str) -> int:
         """The longest run of the answer with the corpus, in words, not counting words that the prompt gave: 0 if none stands in it.
 
-        A run that begins with five words or more of the prompt counts from where the prompt's text ends.
+        Words of the answer that stand in a run of five or more with the prompt were given: a run with the corpus counts from where they end.
         """
-        said, given = words_of(answer), Index.build([Document("", prompt)])
-        best = 0
-        for known, told in zip(self.runs(said), given.runs(said), strict=True):
-            best = max(best, known - told if told >= FROM_PROMPT else known)
+        said, prompt_index = words_of(answer), Index.build([Document("", prompt)])
+        best = given_until = 0
+        for place, (known, told) in enumerate(zip(self.runs(said), prompt_index.runs(said), strict=True)):
+            if told >= FROM_PROMPT:
+                given_until = max(given_until, place + told)
+            best = max(best, place + known - max(place, given_until))
         return best
 
 
