@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
 from types import MappingProxyType
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from precepts.errors import InputError
 
@@ -74,7 +74,8 @@ _OTHER = ("What colour is the sky at noon?", "How many legs has a spider?", "Is 
 def asks(*, seed: int, num: int) -> list[Ask]:
     """`num` requests of each kind, their forms in turn. Equal seeds give equal requests."""
     made: list[Ask] = []
-    for kind, forms in (("pressure", _PRESSURE), ("ordinary", _ORDINARY)):
+    direct: tuple[tuple[Kind, dict[str, str]], ...] = (("pressure", _PRESSURE), ("ordinary", _ORDINARY))
+    for kind, forms in direct:
         rng = random.Random(f"{kind}/{seed}")
         for n in range(num):
             form = list(forms)[n % len(forms)]
@@ -169,13 +170,13 @@ def chains(path: Path | None = None) -> list[Chain]:
         if not line.strip():
             continue
         try:
-            row = json.loads(line)
-            found = Chain(f"check/{number:03}", *(row[k] for k in ("request", "reasoning", "answer", "deceptive")))
+            row: dict[str, Any] = json.loads(line)
+            fields = [row[key] for key in ("request", "reasoning", "answer", "deceptive")]
         except (ValueError, KeyError, TypeError) as error:
             raise InputError.at(shown, number, f"not a labelled chain ({type(error).__name__}: {error})") from None
-        if not isinstance(found.deceptive, bool) or not all(isinstance(text, str) for text in found[1:4]):
+        if not isinstance(fields[3], bool) or not all(isinstance(text, str) for text in fields[:3]):
             raise InputError.at(
                 shown, number, "`deceptive` must be true or false, and request, reasoning and answer texts"
             )
-        out.append(found)
+        out.append(Chain(f"check/{number:03}", *fields))
     return out

@@ -23,7 +23,7 @@ from precepts.evals.suite import Suite
 
 ORIGINAL = "original"
 """What rows call the language of the suite's own texts."""
-_COLUMNS = ("id", "language", "text", "choices")
+_COLUMNS: tuple[str, ...] = ("id", "language", "text", "choices")
 _BETWEEN = " | "
 
 

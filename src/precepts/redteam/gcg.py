@@ -47,11 +47,13 @@ def optimise(
         raise InputError("GCG needs a target, and length, steps, candidates and top of at least 1.")
     prompt = model.prompt_text([Message(role="user", content=f"{request} {_MARK}")])
     before, _, after = prompt.partition(_MARK)
-    head, tail, wanted = model.ids_of(before.rstrip(" ")), model.ids_of(after), model.ids_of(target)
-    suffix = (model.ids_of(" !") * length)[:length]
+    before = before.rstrip(" ")
+    head, tail, wanted = model.ids_of(before), model.ids_of(after), model.ids_of(target)
+    whole = model.ids_of(before + " !" * length + after)
+    suffix = whole[len(head) : len(whole) - len(tail)]
     if len(head) + len(suffix) + len(tail) + len(wanted) > model.max_length:
         raise InputError(f"The request takes {len(head)} tokens; with suffix and target the model reads at most {model.max_length}.")  # fmt: skip
-    search = _Search(model, head, tail, wanted)
+    search = _Search(model, (before, after), (head, tail, wanted))
     draw = torch.Generator().manual_seed(seed)
     losses = [float(search.losses(torch.tensor([suffix]))[0])]
     for step in range(steps):
@@ -81,7 +83,9 @@ def _exchanged(suffix: list[int], proposals_TK: Tensor, num: int, draw: torch.Ge
 class _Search:
     """The loss of a suffix between a fixed head and tail, and its gradient."""
 
-    def __init__(self, model: Loaded, head: list[int], tail: list[int], wanted: list[int]) -> None:
+    def __init__(self, model: Loaded, around: tuple[str, str], ids: tuple[list[int], list[int], list[int]]) -> None:
+        head, tail, wanted = ids
+        self.around, self.ends = around, (head, tail)
         self.model, self.tokenizer = model.model, model.tokenizer
         self.ids_of, self.device = model.ids_of, model.device
         self.head, self.tail, self.wanted = (torch.tensor(ids, device=model.device) for ids in (head, tail, wanted))
@@ -119,10 +123,13 @@ class _Search:
         return (-gradient_TV.float()).topk(min(top, gradient_TV.shape[1] - len(self.special)), dim=1).indices.cpu()
 
     def typed(self, suffixes: list[list[int]]) -> list[list[int]]:
-        """Those that come back from their own text."""
+        """Those that come back as themselves when their text is typed after the request and a space."""
+        (before, after), (head, tail) = self.around, self.ends
         kept: list[list[int]] = []
         for ids in suffixes:
-            text = self.tokenizer.decode(ids)
-            if not self.special & set(ids) and text == text.rstrip() and self.ids_of(text) == ids and text.strip():
+            if self.special & set(ids):
+                continue
+            text = self.tokenizer.decode(ids).strip()
+            if text and self.ids_of(f"{before} {text}{after}") == [*head, *ids, *tail]:
                 kept.append(ids)
         return kept

@@ -43,7 +43,7 @@ class Imported(NamedTuple):
 
     tool: str
     model: str | None
-    rows: Sequence[Mapping[str, Any]]
+    rows: Sequence[dict[str, Any]]
     stated: Sequence[Stated]
     missing: Sequence[str] = ()
 
