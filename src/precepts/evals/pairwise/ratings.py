@@ -72,7 +72,7 @@ def write_comparison(out: Path, ratings: Sequence[Path]) -> list[Evidence]:
             draft = Evidence(
                 claim=f"pairwise/{name}", slice={"a": plan["a"], "b": plan["b"], "question": plan["question"]}, value=None, n=0, better=better,  # type: ignore[arg-type]
                 estimator=estimator, params={"score": score, **params}, inputs=(source,), model=plan["a"], baseline=plan["b"],
-                judge=f"people: {len({row['rater'] for row in rows})} raters, blind",
+                judge=f"people, blind: {len({row['rater'] for row in rows})} rated",
             )  # fmt: skip
             metric = recompute(draft, root=out)
             made.append(draft.model_copy(update=metric.model_dump(include={"value", "low", "high", "level", "n", "n_unscored", "unit"})))  # fmt: skip
