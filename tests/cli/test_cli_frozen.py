@@ -58,7 +58,14 @@ COMMANDS = {
     "models convert": "gguf out",
     "models path": "ref",
     "chat": "ref --max-tokens",
-    "eval": "suites --model --baseline --judge --attacker --limit --seed -T --plan --out --json",
+    "eval": "suites --model --baseline --judge --attacker --role --translations --texts --limit --seed -T --plan --out --json",
+    "pairwise": "",
+    "pairwise page": "a b --name-a --name-b --question --limit --seed --out",
+    "pairwise score": "out ratings --json",
+    "attack": "",
+    "attack list": "--json",
+    "attack gcg": "cases --model --limit --steps --candidates --length --seed --out",
+    "import": "tool source --model --out --json",
 }
 DEFAULTS = {
     "seed": 0,

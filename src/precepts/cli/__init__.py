@@ -10,7 +10,22 @@ import sys
 
 import typer
 
-from precepts.cli import align, audit, card, chat, diff, gate, judge, models, policy, suites, w2s
+from precepts.cli import (
+    align,
+    attack,
+    audit,
+    card,
+    chat,
+    diff,
+    gate,
+    imports,
+    judge,
+    models,
+    pairwise,
+    policy,
+    suites,
+    w2s,
+)
 from precepts.errors import DiskFullError, PreceptsError
 from precepts.runs import no_room
 
@@ -28,8 +43,11 @@ app.add_typer(policy.app, name="policy")
 app.add_typer(judge.app, name="judge")
 app.add_typer(models.app, name="models")
 app.add_typer(w2s.app, name="w2s")
+app.add_typer(pairwise.app, name="pairwise")
+app.add_typer(attack.app, name="attack")
 app.command("chat")(chat.chat)
 app.command("eval")(suites.evaluate)
+app.command("import")(imports.import_results)
 
 
 @app.callback(invoke_without_command=True)

@@ -19,7 +19,8 @@ Estimators: `wilson@1` `newcombe@1` `paired_difference@1` `percentile@1` `bca@1`
 `group_rate@1` `calibration_gap@1` `group_auc@1` `ecce@1` `recalibration@1` `pgr@1`
 `clustered_wilson@1` `judge_corrected@1` `goodness_at_k@1` `paired_goodness_at_k@1` `pass_at_k@1` `cons_at_k@1`
 `within_cluster_contrast@1`
-`cohens_kappa@1` `krippendorff@1` `brier@1` `rogan_gladen@1` `ppi@1`
+`cohens_kappa@1` `krippendorff@1` `brier@1` `rogan_gladen@1` `prevalence_bound@1` `ppi@1`
+`bradley_terry@1` `preference_h@1` `count@1`
 `crossed_mean@1` `crossed_difference@1` `crossed_pgr@1` `crossed_pgr_gain@1`.
 """
 
@@ -28,15 +29,7 @@ from precepts.stats.bootstrap import Resampled, bca_interval, bootstrap, percent
 from precepts.stats.calibration_curve import Cumulative, Recalibration, cumulative_error, recalibration
 from precepts.stats.clustered import clustered_wilson_interval
 from precepts.stats.contrast import within_cluster_contrast
-from precepts.stats.corrected import JudgeErrors, contradicts
-from precepts.stats.correction import (
-    Corrected,
-    Counts,
-    prediction_powered,
-    rated_and_labelled,
-    rogan_gladen,
-    split_labelled,
-)
+from precepts.stats.counts import garwood_interval
 from precepts.stats.crossed import (
     CrossedCovariance,
     crossed_covariance,
@@ -62,6 +55,8 @@ from precepts.stats.power import (
     rate_power,
     rate_sample_size,
 )
+from precepts.stats.prediction import prediction_powered, split_labelled
+from precepts.stats.preference import bradley_terry
 from precepts.stats.ranking import (
     Auc,
     auc,
@@ -82,6 +77,14 @@ from precepts.stats.rates import (
 from precepts.stats.ratios import Moments, dispersion, mean_interval
 from precepts.stats.registry import Estimator, Interval, Params, estimate, estimator, estimators
 from precepts.stats.repeated import cons_at_k, pass_at_k
+from precepts.stats.rogan_gladen import (
+    Corrected,
+    Counts,
+    contradicts,
+    prevalence_bound,
+    rated_and_labelled,
+    rogan_gladen,
+)
 from precepts.stats.rows import Row
 from precepts.stats.seeds import crossed_means
 from precepts.stats.tail import goodness, worst_mean
@@ -99,7 +102,6 @@ __all__ = [
     "Estimator",
     "FloatArray",
     "Interval",
-    "JudgeErrors",
     "McNemar",
     "Moments",
     "NonInferiority",
@@ -119,6 +121,7 @@ __all__ = [
     "bca_interval",
     "benjamini_hochberg",
     "bootstrap",
+    "bradley_terry",
     "brier",
     "clustered_wilson_interval",
     "cohens_h",
@@ -136,6 +139,7 @@ __all__ = [
     "estimator",
     "estimators",
     "fisher_mid_p",
+    "garwood_interval",
     "goodness",
     "holm",
     "implied_cost_ratio",
@@ -160,6 +164,7 @@ __all__ = [
     "performance_gap_recovered",
     "permutation_test",
     "prediction_powered",
+    "prevalence_bound",
     "rate_detectable",
     "rate_power",
     "rate_sample_size",
