@@ -32,6 +32,7 @@ COMMANDS = {
     "card open": "run --secret --table --row",
     "gate": "runs --gates --today --example --json",
     "diff": "run_a run_b --arm --set --json",
+    "serve": "runs --host --port --rater --labels",
     "risk": "",
     "risk show": "name",
     "risk check": "risk",

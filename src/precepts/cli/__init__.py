@@ -10,7 +10,7 @@ import sys
 
 import typer
 
-from precepts.cli import align, audit, card, chat, diff, gate, judge, models, policy, suites, w2s
+from precepts.cli import align, audit, card, chat, diff, gate, judge, models, policy, serve, suites, w2s
 from precepts.errors import PreceptsError
 
 app = typer.Typer(
@@ -22,6 +22,7 @@ app.add_typer(audit.app, name="audit")
 app.add_typer(card.app, name="card")
 app.command("gate")(gate.gate)
 app.command("diff")(diff.diff)
+app.command("serve")(serve.serve)
 app.add_typer(gate.app, name="risk")
 app.add_typer(policy.app, name="policy")
 app.add_typer(judge.app, name="judge")

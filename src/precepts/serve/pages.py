@@ -1,0 +1,35 @@
+"""Templates: every value is made visible and escaped, nothing is markup but the templates' own."""
+
+from __future__ import annotations
+
+import functools
+from pathlib import Path
+
+import jinja2
+from markupsafe import Markup
+
+from precepts.cards.text import clip, show, visible
+from precepts.serve.cases import LONGEST
+
+_HERE = Path(__file__).parent / "templates"
+
+
+@functools.cache
+def environment() -> jinja2.Environment:
+    """The templates' environment."""
+    made = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(_HERE), autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True,
+        finalize=_finalize,
+    )  # fmt: skip
+    made.filters["clip"] = lambda value, limit: clip(str(value), limit)
+    made.filters["shown"] = lambda text: show(str(text), limit=LONGEST)
+    return made
+
+
+def _finalize(value: object) -> object:
+    return value if isinstance(value, Markup) or not isinstance(value, str) else visible(value)
+
+
+def page(name: str, **values: object) -> str:
+    """A page; half characters cannot stand in one, since `visible` spells them out."""
+    return environment().get_template(name).render(**values)
