@@ -28,6 +28,7 @@ COMMANDS = {
     "card": "",
     "card build": "runs --out --gates --risk --policy --title --publish --reveal --examples --pdf --no-pdf --key --compute --today",
     "card verify": "card --key --opening --json",
+    "card export": "card --to --out --organization --relationship",
     "card sign-off": "card --role --name --decision --reason",
     "card open": "run --secret --table --row",
     "gate": "runs --gates --today --example --json",
