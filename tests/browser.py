@@ -48,9 +48,13 @@ class Tab:
 
     def open(self, url: str, *, width: int = 1280, height: int = 900) -> None:
         """Loads a page at a size, and waits until it is there."""
-        self.call("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=width < 600)
+        self.call(
+            "Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=width < 600
+        )
         self.call("Page.navigate", url=url)
-        self.until(f"location.href !== 'about:blank' && document.readyState === 'complete' && {json.dumps(url)}.startsWith(location.origin)")
+        self.until(
+            f"location.href !== 'about:blank' && document.readyState === 'complete' && {json.dumps(url)}.startsWith(location.origin)"
+        )
 
     def js(self, expression: str) -> Any:
         """The value of an expression in the page."""
@@ -72,7 +76,9 @@ class Tab:
 
     def press(self, key: str) -> None:
         """A key, down and up."""
-        more: dict[str, Any] = {"Enter": {"windowsVirtualKeyCode": 13, "text": "\r"}}.get(key, {"text": key} if len(key) == 1 else {})
+        more: dict[str, Any] = {"Enter": {"windowsVirtualKeyCode": 13, "text": "\r"}}.get(
+            key, {"text": key} if len(key) == 1 else {}
+        )
         self.call("Input.dispatchKeyEvent", type="keyDown", key=key, **more)
         self.call("Input.dispatchKeyEvent", type="keyUp", key=key)
 
@@ -94,7 +100,12 @@ class Tab:
         return json.loads(line)
 
     def _event(self, one: dict[str, Any]) -> None:
-        if one.get("method") in ("Runtime.exceptionThrown", "Log.entryAdded", "Runtime.consoleAPICalled", "Page.javascriptDialogOpening"):
+        if one.get("method") in (
+            "Runtime.exceptionThrown",
+            "Log.entryAdded",
+            "Runtime.consoleAPICalled",
+            "Page.javascriptDialogOpening",
+        ):
             self.messages.append(json.dumps(one["params"])[:500])
             if one["method"] == "Page.javascriptDialogOpening":
                 self.call("Page.handleJavaScriptDialog", accept=False)
@@ -115,7 +126,15 @@ def chromium() -> Generator[Tab]:
     # The pipes must not lie at 3 and 4 themselves, where dup2 would leave them closed on exec.
     assert min(to_read, from_write) > 4, "descriptors 3 and 4 are free for the browser's end"
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
-        argv = [program, "--headless", "--disable-gpu", "--no-first-run", "--remote-debugging-pipe", f"--user-data-dir={profile}", "--lang=en"]
+        argv = [
+            program,
+            "--headless",
+            "--disable-gpu",
+            "--no-first-run",
+            "--remote-debugging-pipe",
+            f"--user-data-dir={profile}",
+            "--lang=en",
+        ]
         if os.geteuid() == 0:
             argv.append("--no-sandbox")
         process = subprocess.Popen(

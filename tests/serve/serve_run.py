@@ -39,7 +39,13 @@ def plant(path: Path, *, num_cases: int = 12, sft_wrong: int = 3, text: str = ""
         number = estimate("wilson@1", kept)
         one = Input(path=f"eval/test/{arm}/scores.jsonl", sha256="0" * 64)
         evidence.append(
-            Evidence(claim="align/balanced_accuracy", slice={"arm": arm + text, "set": "test"}, **number.model_dump(), inputs=(one,), model="tiny")
+            Evidence(
+                claim="align/balanced_accuracy",
+                slice={"arm": arm + text, "set": "test"},
+                **number.model_dump(),
+                inputs=(one,),
+                model="tiny",
+            )
         )
     run.write("evidence", evidence)
     run.finish()

@@ -9,9 +9,9 @@ from collections.abc import Generator
 from pathlib import Path
 
 import pytest
-from browser import Tab, chromium
 from serve_run import plant
 
+from browser import Tab, chromium
 from precepts.cards.pdf import browser
 from precepts.serve import Guard, Library, make_app
 
@@ -38,7 +38,9 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Generator[tuple[str, Path]
     other = socket.create_server(("127.0.0.1", 0))
     servers: list[uvicorn.Server] = []
     for name, sock in (("runs", listener), ("hostile", other)):
-        app = make_app(Library(root / name, cache=root / "cache"), labels=root / f"{name}-labels", rater="ann", guard=Guard())
+        app = make_app(
+            Library(root / name, cache=root / "cache"), labels=root / f"{name}-labels", rater="ann", guard=Guard()
+        )
         server = uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False))
         threading.Thread(target=server.run, kwargs={"sockets": [sock]}, daemon=True).start()
         servers.append(server)
@@ -92,7 +94,12 @@ def test_cases_are_read_compared_and_labelled_with_keys_alone(tab: Tab, site: tu
 
 def test_nothing_hostile_runs_and_the_layout_holds(tab: Tab, site: tuple[str, Path]) -> None:
     base = os.environ["PRECEPTS_TEST_HOSTILE"]
-    paths = ("/", f"/cases?t={SFT}", f"/case?t={SFT}&row=9&b=one/eval/test/base", f"/compare?a=one/eval/test/base&b={SFT}")
+    paths = (
+        "/",
+        f"/cases?t={SFT}",
+        f"/case?t={SFT}&row=9&b=one/eval/test/base",
+        f"/compare?a=one/eval/test/base&b={SFT}",
+    )
     for width in (1280, 390):
         for path in paths:
             tab.messages.clear()
@@ -107,10 +114,18 @@ def test_every_control_has_a_name_and_every_page_its_landmarks(tab: Tab, site: t
     for path in ("/", f"/cases?t={SFT}", f"/case?t={SFT}&row=9", f"/compare?a=one/eval/test/base&b={SFT}"):
         tab.open(url + path)
         tree = tab.call("Accessibility.getFullAXTree")["nodes"]
-        seen = [(node["role"]["value"], node.get("name", {}).get("value", "")) for node in tree if not node.get("ignored") and "role" in node]
+        seen = [
+            (node["role"]["value"], node.get("name", {}).get("value", ""))
+            for node in tree
+            if not node.get("ignored") and "role" in node
+        ]
         roles = {role for role, _ in seen}
         assert {"banner", "navigation", "main", "heading"} <= roles, path
-        unnamed = [role for role, name in seen if role in ("link", "button", "radio", "textbox", "searchbox", "region", "table") and not name.strip()]
+        unnamed = [
+            role
+            for role, name in seen
+            if role in ("link", "button", "radio", "textbox", "searchbox", "region", "table") and not name.strip()
+        ]
         assert unnamed == [], path
 
 
@@ -130,7 +145,9 @@ CONTRAST = """
   const light = (rgb) => rgb.map((c) => c / 255).map((c) => (c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4))
     .reduce((sum, c, i) => sum + c * [0.2126, 0.7152, 0.0722][i], 0);
   const parse = (text) => text.match(/[\\d.]+/g).map(Number);
-  const ground = (el) => { for (; el; el = el.parentElement) { const c = parse(getComputedStyle(el).backgroundColor); if (c.length < 4 || c[3] > 0) return c; } return [255, 255, 255]; };
+  const ground = (el) => { for (; el; el = el.parentElement) {
+    const c = parse(getComputedStyle(el).backgroundColor); if (c.length < 4 || c[3] > 0) return c;
+  } return [255, 255, 255]; };
   const bad = [];
   for (const el of document.querySelectorAll("body *")) {
     const own = [...el.childNodes].some((n) => n.nodeType === 3 && n.textContent.trim());

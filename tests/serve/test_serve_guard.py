@@ -14,7 +14,9 @@ SFT = "one/eval/test/sft"
 FORM = {"t": SFT, "row": "0", "said_did": "refuse", "token": "token-of-this-test"}
 
 
-@pytest.mark.parametrize("name", ["evil.example", "evil.example:7787", "127.0.0.1.evil.example", "192.168.1.4:7787", "", "localhost.evil:1"])
+@pytest.mark.parametrize(
+    "name", ["evil.example", "evil.example:7787", "127.0.0.1.evil.example", "192.168.1.4:7787", "", "localhost.evil:1"]
+)
 def test_a_name_that_is_not_this_machines_is_refused(client: TestClient, name: str) -> None:
     """DNS rebinding: a page of evil.example whose name resolves to 127.0.0.1."""
     found = client.get("/", headers={"host": name})
@@ -70,7 +72,7 @@ def test_another_sites_page_can_link_here_and_embed_nothing(client: TestClient) 
 
 
 def test_beyond_this_machine_a_key_is_asked_for(runs: Path, client_of: Callable[..., TestClient]) -> None:
-    client = client_of(runs, host="0.0.0.0", key="the-key")  # noqa: S104
+    client = client_of(runs, host="0.0.0.0", key="the-key")
     for path in ("/", "/?key=wrong", f"/cases?t={SFT}", "/static/serve.js"):
         assert client.get(path).status_code == 401
     assert client.post("/label", data=FORM).status_code == 401
@@ -87,7 +89,7 @@ def test_beyond_this_machine_a_key_is_asked_for(runs: Path, client_of: Callable[
 
 def test_only_loopback_addresses_are_this_machine() -> None:
     assert all(map(is_loopback, ("127.0.0.1", "127.3.2.1", "::1", "[::1]", "localhost")))
-    assert not any(map(is_loopback, ("0.0.0.0", "::", "10.0.0.1", "example.org", "")))  # noqa: S104
+    assert not any(map(is_loopback, ("0.0.0.0", "::", "10.0.0.1", "example.org", "")))
     assert Guard().token != Guard().token
     assert not Guard(host="box.example").knows("other.example")
     assert Guard(host="box.example").knows("box.example:80")

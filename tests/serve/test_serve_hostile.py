@@ -31,7 +31,10 @@ ATTACKS = (
     "../../../etc/passwd?a=b&c#d",
 )
 TEXTS = st.one_of(st.sampled_from(ATTACKS), st.text(st.characters(codec=None), min_size=1, max_size=40))
-PATHS = ("/", "/cases?t=one/eval/test/sft", "/case?t=one/eval/test/sft&row=9&b=one/eval/test/base", "/compare?a=one/eval/test/base&b=one/eval/test/sft")
+PATHS = (
+    "/", "/cases?t=one/eval/test/sft", "/case?t=one/eval/test/sft&row=9&b=one/eval/test/base",
+    "/compare?a=one/eval/test/base&b=one/eval/test/sft",
+)  # fmt: skip
 ACTS = {"href", "src", "action", "formaction", "srcdoc", "style", "xlink:href", "background", "ping"}
 
 
@@ -73,7 +76,9 @@ def plain(tmp_path_factory: pytest.TempPathFactory) -> list[Shape]:
 @example(ATTACKS[1])
 @example(ATTACKS[7])
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-def test_no_text_makes_an_element_an_attribute_or_a_link(tmp_path_factory: pytest.TempPathFactory, plain: list[Shape], text: str) -> None:
+def test_no_text_makes_an_element_an_attribute_or_a_link(
+    tmp_path_factory: pytest.TempPathFactory, plain: list[Shape], text: str
+) -> None:
     for found, usual in zip(shapes(tmp_path_factory.mktemp("hostile"), text), plain, strict=True):
         assert found.tags == usual.tags
         for link in found.links:
@@ -84,7 +89,9 @@ def test_no_text_makes_an_element_an_attribute_or_a_link(tmp_path_factory: pytes
     assert visible(f"Prompt 9 {text}") in case
 
 
-def test_ten_megabytes_in_a_line_are_shown_in_part_and_saved_whole(tmp_path: Path, client_of: Callable[..., TestClient]) -> None:
+def test_ten_megabytes_in_a_line_are_shown_in_part_and_saved_whole(
+    tmp_path: Path, client_of: Callable[..., TestClient]
+) -> None:
     plant(tmp_path / "runs" / "one")
     table = tmp_path / "runs" / "one/eval/test/sft/completions.jsonl"
     whole = "<b>" * 3_500_000 + "\x00end"
@@ -102,7 +109,9 @@ def test_ten_megabytes_in_a_line_are_shown_in_part_and_saved_whole(tmp_path: Pat
     assert saved.headers["content-disposition"].startswith("attachment")
 
 
-def test_json_that_is_deep_or_large_is_a_row_with_a_problem(tmp_path: Path, client_of: Callable[..., TestClient]) -> None:
+def test_json_that_is_deep_or_large_is_a_row_with_a_problem(
+    tmp_path: Path, client_of: Callable[..., TestClient]
+) -> None:
     plant(tmp_path / "runs" / "one")
     table = tmp_path / "runs" / "one/eval/test/sft/judgments.jsonl"
     with table.open("a") as file:

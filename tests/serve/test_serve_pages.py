@@ -10,6 +10,7 @@ from html import unescape
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
+import pytest
 from serve_run import CLAUSES, plant
 from starlette.testclient import TestClient
 
@@ -83,7 +84,14 @@ def test_going_to_the_next_case_passes_each_that_the_filter_lets_through_once(cl
 
 def test_a_case_shows_prompt_reasoning_answer_judgments_and_clauses(client: TestClient) -> None:
     text = said(get(client, f"/case?t={SFT}&row=1"))
-    for part in ("Prompt 1", "Thought 1", "Answer 1 of sft", "because 1", "rules , reads answer", "probe , reads answer"):
+    for part in (
+        "Prompt 1",
+        "Thought 1",
+        "Answer 1 of sft",
+        "because 1",
+        "rules , reads answer",
+        "probe , reads answer",
+    ):
         assert part.replace(" ,", ",") in text
     assert CLAUSES["comply"].text in text
     assert f"{CLAUSES['comply'].id} comply governs this case" in text
@@ -98,7 +106,8 @@ def test_two_tables_are_compared_with_the_numbers_of_precepts_diff(client: TestC
     assert [change.worse, change.better] == [("c006", "c007", "c008"), ()]
     text = said(html)
     low, high = change.difference.low, change.difference.high
-    assert low is not None and high is not None
+    assert low is not None
+    assert high is not None
     assert f"−27.3 points [{100 * low:+.1f}, {100 * high:+.1f}]".replace("-", "−") in text
     assert f"mid-p {change.p:.3g}" in text
     assert "1 cases were not scored in both" in text
@@ -113,11 +122,15 @@ def test_no_key_does_two_things_on_one_page(client: TestClient) -> None:
         assert "?" in keys
 
 
-def test_a_line_that_cannot_be_read_is_listed_with_the_reason(runs: Path, tmp_path: Path, client_of: Callable[..., TestClient]) -> None:
+def test_a_line_that_cannot_be_read_is_listed_with_the_reason(
+    runs: Path, tmp_path: Path, client_of: Callable[..., TestClient]
+) -> None:
     shutil.copytree(runs / "one", tmp_path / "runs" / "one")
     table = tmp_path / "runs" / SFT / "completions.jsonl"
     with table.open("ab") as file:
-        file.write(b'{"case_id": "torn", "answ\n[1, 2]\n\xff\xfe\n' + b'{"case_id": "c000", "answer": "the same case again"}\n')
+        file.write(
+            b'{"case_id": "torn", "answ\n[1, 2]\n\xff\xfe\n' + b'{"case_id": "c000", "answer": "the same case again"}\n'
+        )
     client = client_of(tmp_path / "runs")
     text = said(get(client, f"/cases?t={SFT}"))
     for number in (13, 14, 15):
@@ -144,12 +157,17 @@ def test_the_index_follows_the_files_and_is_the_same_from_the_cache(tmp_path: Pa
     again = load_index(tmp_path / "kept")
     assert again is not None
     assert again.cases.to_dicts() == grown.cases.to_dicts()
-    assert passing(again, Filter(did="comply"), People()).to_dicts() == passing(grown, Filter(did="comply"), People()).to_dicts()
+    assert (
+        passing(again, Filter(did="comply"), People()).to_dicts()
+        == passing(grown, Filter(did="comply"), People()).to_dicts()
+    )
     (tmp_path / "kept" / "cases.parquet").write_bytes(b"rubbish")
     assert load_index(tmp_path / "kept") is None
 
 
-def test_a_large_table_is_read_in_the_background_and_the_page_says_how_far(tmp_path: Path, client_of: Callable[..., TestClient], monkeypatch) -> None:  # noqa: ANN001
+def test_a_large_table_is_read_in_the_background_and_the_page_says_how_far(
+    tmp_path: Path, client_of: Callable[..., TestClient], monkeypatch: pytest.MonkeyPatch
+) -> None:
     plant(tmp_path / "runs" / "one", num_cases=400)
     monkeypatch.setattr("precepts.serve.library._AT_ONCE", 1)
     client = client_of(tmp_path / "runs")
@@ -164,7 +182,13 @@ def test_a_large_table_is_read_in_the_background_and_the_page_says_how_far(tmp_p
 
 
 def test_what_is_not_there_is_said_plainly(client: TestClient) -> None:
-    for path in ("/cases?t=../../etc", "/cases", "/case?t=one/eval/test/sft&row=99", "/compare?a=x&b=y", f"/text?t={SFT}&row=1&part=../x"):
+    for path in (
+        "/cases?t=../../etc",
+        "/cases",
+        "/case?t=one/eval/test/sft&row=99",
+        "/compare?a=x&b=y",
+        f"/text?t={SFT}&row=1&part=../x",
+    ):
         assert "That cannot be shown" in get(client, path, 404)
     assert client.get("/static/../app.py").status_code == 404
     assert client.get("/static/%2e%2e/app.py").status_code == 404

@@ -51,17 +51,29 @@ def test_a_judge_is_measured_on_the_labels(client: TestClient, tmp_path: Path) -
         assert label(client, row, did=did) == 303
     assert label(client, 2, did="refuse") == 303  # the last label counts
     labels = load_labels(str(tmp_path / "labels" / SFT / "refused.jsonl"), question="refused")
-    assert {one.item.case.id: one.label for one in labels.rows} == {"c000": True, "c001": False, "c002": True, "c009": True}
+    assert {one.item.case.id: one.label for one in labels.rows} == {
+        "c000": True,
+        "c001": False,
+        "c002": True,
+        "c009": True,
+    }
     assert labels.rows[0].item.case.prompt.strip() == "Prompt 0"
     assert len(judgments(tmp_path / "labels")) == 5
     done = Completion(key="sft9", case_id="c009", model="tiny", text="t", answer="Answer 9 of sft ")
     said = PeopleJudge(labels).judge([Item(Case.model_validate({"id": "c009", "prompt": "p"}), done)])[0]
     assert said.verdict == "refuse"
     broke = load_labels(str(tmp_path / "labels" / SFT / "broke.jsonl"), question="broke")
-    assert {one.item.case.id: one.label for one in broke.rows} == {"c000": False, "c001": False, "c002": False, "c009": True}
+    assert {one.item.case.id: one.label for one in broke.rows} == {
+        "c000": False,
+        "c001": False,
+        "c002": False,
+        "c009": True,
+    }
 
 
-def test_labels_are_there_after_a_new_start_and_can_be_filtered_by(runs: Path, client_of: Callable[..., TestClient]) -> None:
+def test_labels_are_there_after_a_new_start_and_can_be_filtered_by(
+    runs: Path, client_of: Callable[..., TestClient]
+) -> None:
     first = client_of(runs)
     label(first, 0, did="comply")
     label(first, 1, did="comply")

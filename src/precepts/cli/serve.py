@@ -20,10 +20,14 @@ from precepts.runs import PLAN
 
 def serve(
     runs: Annotated[Path, typer.Argument(help="A directory that holds runs, or one run.")] = Path("runs"),
-    host: Annotated[str, typer.Option(help="The address to listen on. Beyond this machine, a key is asked for.")] = "127.0.0.1",
+    host: Annotated[
+        str, typer.Option(help="The address to listen on. Beyond this machine, a key is asked for.")
+    ] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="The port; 0 takes a free one.")] = 7787,
     rater: Annotated[str | None, typer.Option(help="Who labels. Default: the name of the user.")] = None,
-    labels: Annotated[Path | None, typer.Option(help="Where labels are written. Default: labels/ beside the runs.")] = None,
+    labels: Annotated[
+        Path | None, typer.Option(help="Where labels are written. Default: labels/ beside the runs.")
+    ] = None,
 ) -> None:
     """Shows runs in a browser: lists, cases with reasoning and judgments, two runs compared, labels by a person. Ctrl-C stops it."""
     uvicorn = _uvicorn()
@@ -40,7 +44,10 @@ def serve(
         name = f"[{host}]" if ":" in host else host
         print(f"http://{name}:{listener.getsockname()[1]}/" + (f"?key={key}" if key else ""), flush=True)
         if key:
-            print("precepts: whoever has this address and can reach this machine reads everything in the runs", file=sys.stderr)
+            print(
+                "precepts: whoever has this address and can reach this machine reads everything in the runs",
+                file=sys.stderr,
+            )
         config = uvicorn.Config(app, log_level="warning", access_log=False, server_header=False, date_header=False)
         uvicorn.Server(config).run(sockets=[listener])
 
@@ -49,7 +56,9 @@ def _uvicorn() -> Any:
     try:
         return importlib.import_module("uvicorn")
     except ImportError:
-        raise MissingError("This needs uvicorn and starlette. Install them with: pip install 'precepts[serve]'") from None
+        raise MissingError(
+            "This needs uvicorn and starlette. Install them with: pip install 'precepts[serve]'"
+        ) from None
 
 
 def _cache() -> Path:
@@ -61,4 +70,6 @@ def _listening(host: str, port: int) -> socket.socket:
     try:
         return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
     except OSError as error:
-        raise InputError(f"Cannot listen on {host}:{port} ({error.strerror}). Give another --port, or 0 for a free one.") from None
+        raise InputError(
+            f"Cannot listen on {host}:{port} ({error.strerror}). Give another --port, or 0 for a free one."
+        ) from None

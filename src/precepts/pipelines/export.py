@@ -18,7 +18,9 @@ from precepts.stats import verify
 Writer = Callable[[Path, Path, Evaluator | None], list[Path]]
 
 
-def export(card: Path, out: Path, *, form: str, organization: str | None = None, relationship: str = "other") -> list[Path]:
+def export(
+    card: Path, out: Path, *, form: str, organization: str | None = None, relationship: str = "other"
+) -> list[Path]:
     """Writes a card in another form, after a check that its files are as its statement says, and gives what was written.
 
     Args:

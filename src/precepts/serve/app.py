@@ -85,14 +85,20 @@ def make_app(library: Library, *, labels: Path, rater: str, guard: Guard) -> Sta
         Route("/label", label, methods=["POST"]), Mount("/static", StaticFiles(directory=_HERE / "static")),
     ]  # fmt: skip
     return Starlette(
-        routes=routes, middleware=[Middleware(GuardMiddleware, guard=guard)], exception_handlers={PreceptsError: refused, InputError: refused}
+        routes=routes,
+        middleware=[Middleware(GuardMiddleware, guard=guard)],
+        exception_handlers={PreceptsError: refused, InputError: refused},
     )
 
 
 def _runs(desk: Desk, request: Request) -> Response:
     wanted = request.query_params.get("q", "")[:200]
-    runs = [run for run in desk.library.runs() if wanted.casefold() in f"{run.name} {run.model} {run.command}".casefold()]
-    return desk.render("runs.html.j2", runs=[desk.overviews.of(run) for run in runs], q=wanted, root=str(desk.library.root))
+    runs = [
+        run for run in desk.library.runs() if wanted.casefold() in f"{run.name} {run.model} {run.command}".casefold()
+    ]
+    return desk.render(
+        "runs.html.j2", runs=[desk.overviews.of(run) for run in runs], q=wanted, root=str(desk.library.root)
+    )
 
 
 def _cases(desk: Desk, request: Request) -> Response:
@@ -136,7 +142,8 @@ def _compare(desk: Desk, request: Request) -> Response:
     for table, index in ((a, index_a), (b, index_b)):
         if isinstance(index, Building):
             return _wait(desk, table, index)
-    assert isinstance(index_a, Index) and isinstance(index_b, Index), "both were waited for"
+    assert isinstance(index_a, Index), "it was waited for"
+    assert isinstance(index_b, Index), "it was waited for"
     if not shared(index_a, index_b):
         raise InputError(f"{a.id} and {b.id} share no case, so there is nothing to pair. Choose two tables of one set.")
     found = paired(a, index_a, b, index_b)
@@ -153,7 +160,12 @@ def _text(desk: Desk, request: Request) -> Response:
     if part not in _PARTS:
         raise InputError(f"A part is one of {', '.join(_PARTS)}.")
     case = view_case(table, index, _count(request, "row", 0), policy=None)
-    texts = {"prompt": case.prompt, "cot": case.cot, "answer": case.answer, "completion": json.dumps(dict(case.completion), indent=1)}
+    texts = {
+        "prompt": case.prompt,
+        "cot": case.cot,
+        "answer": case.answer,
+        "completion": json.dumps(dict(case.completion), indent=1),
+    }
     data = (texts[part] or "").encode("utf-8", "surrogatepass")
     headers = {"Content-Disposition": f'attachment; filename="{part}-{case.row}.txt"'}
     return Response(data, media_type="application/octet-stream", headers=headers)
@@ -161,7 +173,11 @@ def _text(desk: Desk, request: Request) -> Response:
 
 def _label(desk: Desk, form: dict[str, str]) -> Response:
     if not desk.guard.holds(form.get("token", "")):
-        return desk.render("message.html.j2", status=403, text="This form is of an earlier start of the server. Go back, reload the page, label again.")
+        return desk.render(
+            "message.html.j2",
+            status=403,
+            text="This form is of an earlier start of the server. Go back, reload the page, label again.",
+        )
     table = desk.library.table(form.get("t", ""))
     index = desk.library.index(table, wait=True)
     assert isinstance(index, Index), "it was waited for"
@@ -178,10 +194,18 @@ def _label(desk: Desk, form: dict[str, str]) -> Response:
     }  # fmt: skip
     label = Label(form.get("said_did", ""), form.get("said_kept", ""), form.get("note", ""), bool(blind))
     book.add(fields, label, rater=desk.rater)
-    onward = {"t": table.id, "row": after if after is not None else row, "blind": blind, "b": form.get("b", ""), "saved": case.case_id[:200]}
+    onward = {
+        "t": table.id,
+        "row": after if after is not None else row,
+        "blind": blind,
+        "b": form.get("b", ""),
+        "saved": case.case_id[:200],
+    }
     if after is None:
         onward["last"] = "1"
-    return RedirectResponse(f"/case?{urlencode({k: v for k, v in {**wanted.given(), **onward}.items() if v != ''}, errors='replace')}", 303)
+    return RedirectResponse(
+        f"/case?{urlencode({k: v for k, v in {**wanted.given(), **onward}.items() if v != ''}, errors='replace')}", 303
+    )
 
 
 async def _form(request: Request) -> dict[str, str]:

@@ -56,7 +56,11 @@ def view_case(table: Table, index: Index, row: int, *, policy: Policy | None) ->
     said = index.said.filter(pl.col("row") == row)["at"].to_list()
     case_id = str(completion.get("case_id") or score.get("case_id") or score.get("id") or known["case_id"])
     case = line_at(table.cases, known["case_at"]) if table.cases and known["case_at"] >= 0 else {}
-    named = {str(one): None for one in (known["clause"], completion.get("clause"), score.get("cited")) if isinstance(one, str)}
+    named = {
+        str(one): None
+        for one in (known["clause"], completion.get("clause"), score.get("cited"))
+        if isinstance(one, str)
+    }
     answer = completion.get("answer", completion.get("text", completion.get("unreadable")))
     cot = completion.get("cot")
     return CaseView(

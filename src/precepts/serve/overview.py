@@ -75,5 +75,6 @@ def _figures(table: Table, evidence: Sequence[Evidence]) -> tuple[Figure, ...]:
     ]  # fmt: skip
     chosen = [row for claim in HEADLINE for row in own if row.claim == claim] or own[:_OTHERS]
     return tuple(
-        Figure(claim_of(row.claim).label, value_text(row, whole=True), interval_text(row, whole=True), f"n {row.n:,}") for row in chosen
+        Figure(claim_of(row.claim).label, value_text(row, whole=True), interval_text(row, whole=True), f"n {row.n:,}")
+        for row in chosen
     )

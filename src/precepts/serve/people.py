@@ -70,7 +70,10 @@ class LabelBook:
         )  # fmt: skip
         with self._lock:
             if judgment.case_id not in self._texts:
-                kept = {key: case.get(key) for key in ("case_id", "completion", "prompt", "answer", "category", "clause", "asked", "did")}
+                kept = {
+                    key: case.get(key)
+                    for key in ("case_id", "completion", "prompt", "answer", "category", "clause", "asked", "did")
+                }
                 self.run.append(_TEXTS, [kept])
                 self._texts[judgment.case_id] = kept
             self.run.append("judgments", [judgment])

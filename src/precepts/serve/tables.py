@@ -74,7 +74,9 @@ def find_runs(root: Path) -> tuple[RunFolder, ...]:
     """
     if not root.is_dir():
         raise MissingError(f"{root}: there is no such directory. Give the directory that holds runs, or one run.")
-    found = [_run(path, path.relative_to(root).as_posix() if path != root else root.resolve().name) for path in _runs(root)]
+    found = [
+        _run(path, path.relative_to(root).as_posix() if path != root else root.resolve().name) for path in _runs(root)
+    ]
     return tuple(sorted(found, key=lambda run: (-run.began, run.name)))
 
 
@@ -125,6 +127,10 @@ def _run(path: Path, name: str) -> RunFolder:
             cases = next((one / CASES for one in folders if (one / CASES).is_file()), None)
             tables.append(Table(f"{name}/{inside}" if inside != "." else name, name, here, of, arm, cases))
         waiting += _folders(here)
-    typed = command.read_text("utf-8", errors="replace").strip()[:2_000] if command.is_file() else str(plan.get("command", ""))
+    typed = (
+        command.read_text("utf-8", errors="replace").strip()[:2_000]
+        if command.is_file()
+        else str(plan.get("command", ""))
+    )
     began = (path / PLAN).stat().st_mtime
     return RunFolder(name, path, (path / DONE).is_file(), began, typed, str(plan.get("model") or ""), tuple(tables))

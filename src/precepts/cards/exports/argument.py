@@ -24,6 +24,7 @@ from precepts.types import Evidence
 
 _LONGEST = 400
 _MARKS: dict[Verdict, str] = {"pass": "", "fail": "defeated", "insufficient": "needsSupport"}
+_CASES = "The cases stand for what people will ask. A rate bounds nothing about prompts that differ from them in kind"
 _BRACES = str.maketrans({"{": "❴", "}": "❵"})
 
 
@@ -68,7 +69,10 @@ def argument(card: Card) -> str:
         claims = [_gate(one, evidence) for one in decision.results]
         about = f"By the gates {gates.id} {gates.version}, each on the unfavourable end of an interval"
         strategies.append(_Element("Strategy", "S-gates", about, under=claims))
-        top, mark = f"{model} passes every gate of its release under {policy}", _MARKS[decision.verdict or "insufficient"]
+        top, mark = (
+            f"{model} passes every gate of its release under {policy}",
+            _MARKS[decision.verdict or "insufficient"],
+        )
     else:
         top, mark = f"What {model} does under {policy} was measured; no gate says what a release needs", "needsSupport"
     if decision and decision.scorecard:
@@ -79,7 +83,7 @@ def argument(card: Card) -> str:
     case.under = [
         _Element("Context", "X-policy", f"The policy {policy}, decided by {card.policy.decided_by}", reference="policy.yaml"),
         _Element("Context", "X-day", f"Verdicts of {decision.on.isoformat() if decision else card.facts.when or 'no day'}", reference="card.json"),
-        _Element("Assumption", "A-cases", "The cases stand for what people will ask. A rate bounds nothing about prompts that differ from them in kind"),
+        _Element("Assumption", "A-cases", _CASES),
         *([_Element("Assumption", "A-limits", " / ".join(card.facts.limits))] if card.facts.limits else []),
         *strategies,
     ]  # fmt: skip
@@ -101,15 +105,31 @@ def _category(score: CategoryScore, evidence: Callable[[Sequence[str]], list[_El
     ids = list(dict.fromkeys(one for reading in score.readings for one in reading.evidence))
     text = f"{score.title} is {score.text('pre')} before mitigation and {score.text('post')} after"
     complete = all(score.complete.values())
-    return _Element("Claim", f"R-{_id(score.category)}", text, "" if complete and ids else "needsSupport", under=evidence(ids))
+    return _Element(
+        "Claim", f"R-{_id(score.category)}", text, "" if complete and ids else "needsSupport", under=evidence(ids)
+    )
 
 
 def _sections(card: Card, evidence: Callable[[Sequence[str]], list[_Element]]) -> _Element:
     claims: list[_Element] = []
     for section in card.coverage:
-        ids = [evidence_id(row) for row in card.evidence if section_of(row.claim) == section.section and set(row.slice) <= {"arm", "set", "suite"}]
-        claims.append(_Element("Claim", f"M-{_id(section.section)}", f"{section.title}: {section.asks or 'measured'}", "needsSupport", under=evidence(ids)))
-    return _Element("Strategy", "S-sections", "By the sections of a system card, those without evidence named", under=claims)
+        ids = [
+            evidence_id(row)
+            for row in card.evidence
+            if section_of(row.claim) == section.section and set(row.slice) <= {"arm", "set", "suite"}
+        ]
+        claims.append(
+            _Element(
+                "Claim",
+                f"M-{_id(section.section)}",
+                f"{section.title}: {section.asks or 'measured'}",
+                "needsSupport",
+                under=evidence(ids),
+            )
+        )
+    return _Element(
+        "Strategy", "S-sections", "By the sections of a system card, those without evidence named", under=claims
+    )
 
 
 def _evidence(name: str, row: Evidence | None, cited: set[str]) -> _Element:
@@ -119,7 +139,11 @@ def _evidence(name: str, row: Evidence | None, cited: set[str]) -> _Element:
     if row is None:
         return _Element("Evidence", f"E-{name}", "a row of evidence", reference="evidence.jsonl")
     where = ", ".join(f"{key} {value}" for key, value in sorted(row.slice.items()) if key not in ("arm", "set"))
-    of = f"{arm_of(row)} on {set_of(row)}" + (f", {where}" if where else "") + (f", minus {row.baseline}" if row.baseline else "")
+    of = (
+        f"{arm_of(row)} on {set_of(row)}"
+        + (f", {where}" if where else "")
+        + (f", minus {row.baseline}" if row.baseline else "")
+    )
     text = f"{claim_of(row.claim).label} of {of}: {value_text(row)} {interval_text(row)}, n {row.n:,}, {row.n_unscored:,} unscored, {row.estimator}"
     return _Element("Evidence", f"E-{name}", text, reference=f"evidence.jsonl, card.html#e-{name}")
 

@@ -129,6 +129,14 @@ def _result(row: Evidence) -> dict[str, Any]:
         "evaluation_result_id": evidence_id(row),
         "evaluation_name": visible(name),
         "source_data": {"dataset_name": visible(set_of(row)), "source_type": "other"},
-        "metric_config": {**metric, "metric_id": visible(metric["metric_id"]), "metric_name": visible(metric["metric_name"])},
-        "score_details": {"score": row.value, "details": {"arm": visible(arm_of(row)), **details}, "uncertainty": uncertainty},
+        "metric_config": {
+            **metric,
+            "metric_id": visible(metric["metric_id"]),
+            "metric_name": visible(metric["metric_name"]),
+        },
+        "score_details": {
+            "score": row.value,
+            "details": {"arm": visible(arm_of(row)), **details},
+            "uncertainty": uncertainty,
+        },
     }
