@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from precepts.cards.decide.gating import Check
 from precepts.errors import InputError, MissingError
 from precepts.runs import PLAN, read_jsonl, to_json
-from precepts.stats import verify
+from precepts.stats import tables_for, verify
 from precepts.types import Evidence
 
 EVIDENCE = "evidence.jsonl"
@@ -89,6 +89,7 @@ def placed(row: Evidence, name: str) -> Evidence:
 def checker(sources: Sequence[Source]) -> Check:
     """A check of pooled rows against the files of their runs; each row is computed once."""
     roots = {source.name: source.path for source in sources}
+    tables = {source.name: tables_for(source.evidence, root=source.path) for source in sources}
     known: dict[str, tuple[str, ...]] = {}
 
     def check(row: Evidence) -> Sequence[str]:
@@ -97,7 +98,8 @@ def checker(sources: Sequence[Source]) -> Check:
             assert row.run is not None, "pooled rows name their run"
             prefix = f"runs/{row.run}/"
             inputs = tuple(one.model_copy(update={"path": one.path.removeprefix(prefix)}) for one in row.inputs)
-            known[key] = tuple(verify(row.model_copy(update={"inputs": inputs}), root=roots[row.run]))
+            own = row.model_copy(update={"inputs": inputs})
+            known[key] = tuple(verify(own, root=roots[row.run], tables=tables[row.run]))
         return known[key]
 
     return check

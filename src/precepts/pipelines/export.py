@@ -9,11 +9,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 from precepts.cards.bundle import check_files, check_log
+from precepts.cards.decide.gating import Check
 from precepts.cards.exports import Evaluator, argument, records
+from precepts.cards.sources import EVIDENCE
 from precepts.errors import InputError, MissingError
 from precepts.pipelines.card import DOCUMENT, MARKDOWN, card_of
-from precepts.runs import to_json, write_atomic
-from precepts.stats import verify
+from precepts.runs import read_jsonl, to_json, write_atomic
+from precepts.stats import tables_for, verify
+from precepts.types import Evidence
 
 Writer = Callable[[Path, Path, Evaluator | None], list[Path]]
 
@@ -54,7 +57,7 @@ def _hub(card: Path, out: Path, _: Evaluator | None) -> list[Path]:
 
 def _every_eval_ever(card: Path, out: Path, who: Evaluator | None) -> list[Path]:
     assert who is not None, "the form asks who evaluated"
-    made = card_of(card, check=lambda row: verify(row, root=card))
+    made = card_of(card, check=_checked(card))
     decision = made.decision
     assert decision is not None, "a bundle's card has a day"
     found, _ = records(made.evidence, title=made.title, on=decision.on, evaluator=who)
@@ -67,8 +70,15 @@ def _every_eval_ever(card: Path, out: Path, who: Evaluator | None) -> list[Path]
     return paths
 
 
+def _checked(card: Path) -> Check:
+    """Makes a number again from the bundle's files, each of them read once."""
+    evidence = [Evidence.model_validate(row) for row in read_jsonl(card / EVIDENCE)]
+    tables = tables_for(evidence, root=card)
+    return lambda row: verify(row, root=card, tables=tables)
+
+
 def _safety_case(card: Path, out: Path, _: Evaluator | None) -> list[Path]:
-    made = card_of(card, check=lambda row: verify(row, root=card))
+    made = card_of(card, check=_checked(card))
     path = out / "case.ltac"
     write_atomic(path, argument(made))
     return [path]
