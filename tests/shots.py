@@ -14,8 +14,8 @@ from pathlib import Path
 from urllib.parse import urlencode
 
 import uvicorn
-from browser import chromium
 
+from browser import chromium
 from precepts.serve import Guard, Library, make_app
 
 WIDTHS = {"desk": (1280, 900), "phone": (390, 844)}

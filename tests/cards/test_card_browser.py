@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Generator
 from pathlib import Path
 
 import pytest
-from browser import Tab, chromium
 from cards_planted import EXAMPLES, FACTS, build, planted, rate
-from contrast import CONTRAST
 from test_card_hostile import ATTACKS
 
+from browser import Tab, chromium
+from contrast import CONTRAST
 from precepts.cards.pdf import browser
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(browser() is None, reason="no browser is installed")]
@@ -73,7 +74,7 @@ def test_landmarks_names_and_headings_are_there_for_a_screen_reader(tab: Tab, fu
     ] == []
     levels = tab.js("[...document.querySelectorAll('h1,h2,h3,h4')].map((one) => Number(one.tagName[1]))")
     assert levels.count(1) == 1
-    assert all(after - before <= 1 for before, after in zip(levels, levels[1:], strict=False))
+    assert all(after - before <= 1 for before, after in itertools.pairwise(levels))
 
 
 def test_all_of_it_is_reached_by_the_tab_key(tab: Tab, full: Path) -> None:
