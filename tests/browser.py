@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import fcntl
 import itertools
 import json
 import os
@@ -116,15 +117,17 @@ def chromium() -> Generator[Tab]:
     """A tab in a browser with a profile that is thrown away."""
     program = browser()
     assert program is not None, "no browser is installed"
-    to_read, to_write = os.pipe()
-    from_read, from_write = os.pipe()
+    near, to_write = os.pipe()
+    from_read, far = os.pipe()
+    # The browser's ends go to 3 and 4 in its process; they must not lie there themselves, or dup2 would leave them to be closed.
+    to_read, from_write = (fcntl.fcntl(one, fcntl.F_DUPFD_CLOEXEC, 10) for one in (near, far))
+    os.close(near)
+    os.close(far)
 
     def wire() -> None:
         os.dup2(to_read, 3)
         os.dup2(from_write, 4)
 
-    # The pipes must not lie at 3 and 4 themselves, where dup2 would leave them closed on exec.
-    assert min(to_read, from_write) > 4, "descriptors 3 and 4 are free for the browser's end"
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
         argv = [
             program,

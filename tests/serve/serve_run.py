@@ -21,33 +21,28 @@ def plant(path: Path, *, num_cases: int = 12, sft_wrong: int = 3, text: str = ""
     `text` is put into every place that a model or a case's author fills.
     """
     run = Run(path)
-    run.begin({"model": "tiny" + text, "command": "precepts align " + text, "stages": []})
+    _table(path / "plan.json", [{"model": "tiny" + text, "command": "precepts align " + text, "stages": []}])
     shutil.copyfile(starter_path(), path / "policy.yaml")
     cases = [
         {"id": f"c{k:03}{text}", "messages": [{"role": "user", "content": f"Prompt {k} {text}"}], "category": "fraud" + text if k < 8 else "privacy"}
         for k in range(num_cases)
     ]  # fmt: skip
     _table(path / "cases.jsonl", cases)
-    evidence: list[Evidence] = []
+    evidence: list[dict[str, Any]] = []
     for arm in ("base", name):
         stage = run.stage("eval").stage("test").stage(arm)
-        stage.begin({"arm": arm + text, "set": "test"})
+        _table(stage.path / "plan.json", [{"arm": arm + text, "set": "test"}])
         rows = [_rows(case, k, arm, k >= num_cases - sft_wrong, text) for k, case in enumerate(cases)]
         for place, table in enumerate(("completions", "judgments", "scores")):
             _table(stage.table(table), [row for group in rows for row in group[place]])
         kept = [{"score": group[2][0]["kept"]} for group in rows]
         number = estimate("wilson@1", kept)
         one = Input(path=f"eval/test/{arm}/scores.jsonl", sha256="0" * 64)
-        evidence.append(
-            Evidence(
-                claim="align/balanced_accuracy",
-                slice={"arm": arm + text, "set": "test"},
-                **number.model_dump(),
-                inputs=(one,),
-                model="tiny",
-            )
+        row = Evidence(
+            claim="align/balanced_accuracy", slice={"set": "test"}, **number.model_dump(), inputs=(one,), model="tiny"
         )
-    run.write("evidence", evidence)
+        evidence.append({**row.model_dump(mode="json"), "slice": {"arm": arm + text, "set": "test"}})
+    _table(path / "evidence.jsonl", evidence)
     run.finish()
     return path
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
@@ -98,7 +99,12 @@ def test_ten_megabytes_in_a_line_are_shown_in_part_and_saved_whole(
     with table.open("a") as file:
         file.write(json.dumps({"case_id": "big", "key": "k", "answer": whole, "cot": whole}) + "\n")
     client = client_of(tmp_path / "runs")
-    page = client.get("/case?t=one/eval/test/sft&row=12").text
+    for _ in range(600):
+        found = client.get("/case?t=one/eval/test/sft&row=12")
+        if found.status_code == 200:
+            break
+        time.sleep(0.1)  # it is read in the background
+    page = found.text
     assert len(page) < 400_000
     assert "The first 20,000 of 10,500,004 characters" in page
     assert "<b><b>" not in page
