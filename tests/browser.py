@@ -75,6 +75,10 @@ class Tab:
             time.sleep(0.1)
         raise AssertionError(f"it did not come true: {expression}")
 
+    def landed(self, expression: str) -> None:
+        """Waits until the page of which an expression holds is there whole."""
+        self.until(f"({expression}) && document.readyState === 'complete'")
+
     def press(self, key: str) -> None:
         """A key, down and up."""
         more: dict[str, Any] = {"Enter": {"windowsVirtualKeyCode": 13, "text": "\r"}}.get(

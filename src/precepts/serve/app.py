@@ -18,7 +18,7 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from precepts.errors import InputError, PreceptsError
-from precepts.serve.cases import CaseView, policy_of, row_of, view_case
+from precepts.serve.cases import CaseView, policy_of, prompt_of, row_of, view_case
 from precepts.serve.guard import Guard, GuardMiddleware
 from precepts.serve.index import Index
 from precepts.serve.library import Building, Library
@@ -107,8 +107,7 @@ def _cases(desk: Desk, request: Request) -> Response:
         return _wait(desk, table, index)
     wanted, number = Filter.of(request.query_params), _count(request, "page", 1)
     rows = rows_of(index, wanted, desk.book(table).people(), page=number)
-    policy = policy_of(_run_path(desk, table))
-    listed = [(row, view_case(table, index, row["row"], policy=policy).prompt) for row in rows.page.to_dicts()]
+    listed = [(row, prompt_of(table, row)) for row in rows.page.to_dicts()]
     pages = max(1, -(-rows.total // PAGE_ROWS))
     return desk.render(
         "cases.html.j2", table=table, wanted=wanted, rows=rows, listed=listed, page=min(number, pages), pages=pages, facets=FACETS,

@@ -6,7 +6,7 @@ import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 import polars as pl
 
@@ -17,6 +17,7 @@ from precepts.serve.index import Index, line_at
 from precepts.serve.tables import Table
 
 LONGEST = 20_000
+_SIDES: tuple[Literal["left"], Literal["right"]] = ("left", "right")
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,9 @@ def view_case(table: Table, index: Index, row: int, *, policy: Policy | None) ->
     completions, judgments, scores = table.files
     completion = line_at(completions, known["completion_at"]) if known["completion_at"] >= 0 else {}
     score = line_at(scores, known["score_at"]) if known["score_at"] >= 0 else {}
-    said = index.said.filter(pl.col("row") == row)["at"].to_list()
+    rows = index.said["row"]
+    first, last = (int(rows.search_sorted(row, side=side)) for side in _SIDES)
+    said = index.said["at"][first:last].to_list()
     case_id = str(completion.get("case_id") or score.get("case_id") or score.get("id") or known["case_id"])
     case = line_at(table.cases, known["case_at"]) if table.cases and known["case_at"] >= 0 else {}
     named = {
@@ -67,6 +70,13 @@ def view_case(table: Table, index: Index, row: int, *, policy: Policy | None) ->
         table, row, case_id, _messages(table, case_id, case), None if cot is None else str(cot), None if answer is None else str(answer),
         completion, score, tuple(line_at(judgments, at) for at in said), tuple((one, _clause(policy, one)) for one in named), known,
     )  # fmt: skip
+
+
+def prompt_of(table: Table, known: Mapping[str, Any]) -> str:
+    """The last turn of a case, by its row in the index; empty where it is not here."""
+    case = line_at(table.cases, known["case_at"]) if table.cases and known["case_at"] >= 0 else {}
+    messages = _messages(table, str(known["case_id"]), case)
+    return messages[-1][1] if messages else ""
 
 
 def row_of(index: Index, case_id: str) -> int | None:

@@ -18,7 +18,7 @@ import polars as pl
 
 from precepts.serve.tables import Table
 
-VERSION = 1
+VERSION = 2
 _WORD = 200
 _WORDS = ("case_id", "category", "clause", "asked", "did", "verdict", "topic", "problem")
 SCHEMA: dict[str, Any] = {
@@ -31,7 +31,7 @@ SAID_SCHEMA: dict[str, Any] = {"row": pl.UInt32, "at": pl.Int64}
 
 
 class Index(NamedTuple):
-    """`cases`: a row a case, in the order of the file. `said`: for each judgment the case's row and where its line begins."""
+    """`cases`: a row a case, in the order of the file. `said`: for each judgment the case's row, rising, and where its line begins."""
 
     cases: pl.DataFrame
     said: pl.DataFrame
@@ -92,7 +92,8 @@ def build_index(table: Table, *, on_progress: Callable[[int], None] = lambda _: 
     cases = pl.DataFrame(columns, schema=SCHEMA).with_columns(
         pl.col("category", "clause", "asked", "did", "verdict", "topic").cast(pl.Categorical)
     )
-    return Index(cases, pl.DataFrame({"row": said_rows, "at": said_at}, schema=SAID_SCHEMA))
+    said = pl.DataFrame({"row": said_rows, "at": said_at}, schema=SAID_SCHEMA)
+    return Index(cases, said.sort("row", maintain_order=True))
 
 
 _EMPTY: dict[str, Any] = {

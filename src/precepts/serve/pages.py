@@ -8,7 +8,7 @@ from pathlib import Path
 import jinja2
 from markupsafe import Markup
 
-from precepts.cards.text import clip, show, visible
+from precepts.cards.text import Shown, clip, show, visible
 from precepts.serve.cases import LONGEST
 
 _HERE = Path(__file__).parent / "templates"
@@ -21,9 +21,17 @@ def environment() -> jinja2.Environment:
         loader=jinja2.FileSystemLoader(_HERE), autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True,
         finalize=_finalize,
     )  # fmt: skip
-    made.filters["clip"] = lambda value, limit: clip(str(value), limit)
-    made.filters["shown"] = lambda text: show(str(text), limit=LONGEST)
+    made.filters["clip"] = _clip
+    made.filters["shown"] = _shown
     return made
+
+
+def _clip(value: object, limit: int) -> str:
+    return clip(str(value), limit)
+
+
+def _shown(text: object) -> Shown:
+    return show(str(text), limit=LONGEST)
 
 
 def _finalize(value: object) -> object:

@@ -42,7 +42,7 @@ class Evaluator(NamedTuple):
             InputError: If the schema does not know the relationship, or nobody is named.
         """
         known: tuple[Relationship, ...] = get_args(Relationship)
-        found = next((one for one in known if one == relationship), None)
+        found: Relationship | None = next((one for one in known if one == relationship), None)
         if found is None:
             raise InputError(f"--relationship is one of {', '.join(known)}; got {relationship!r:.40}.")
         if not organization.strip():
