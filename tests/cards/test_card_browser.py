@@ -34,7 +34,8 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Path:
     output = {"answer": text, "cot": text, "verdict": text, "clause": text, "refused": True}
     rows = [{"case_id": text, "category": text, "prompt": text, "expected": text, "outputs": {text: output}}]
     facts = {"model": text, "limits": [text], "reproduce": text, "versions": {text: text}}
-    evidence = [rate("refusal_rate", text[:200], 3, 9, set=text[:200], judge=text)]
+    name = text.encode("utf-8", "replace").decode()
+    evidence = [rate("refusal_rate", name[:200], 3, 9, set=name[:200], judge=name)]
     return build(tmp_path_factory.mktemp("hostile"), evidence=evidence, examples=rows, facts=facts).html
 
 

@@ -51,8 +51,21 @@ def read_source(path: Path | str, *, name: str | None = None) -> Source:
                 first = error.errors()[0]
                 where = ".".join(map(str, first["loc"]))
                 raise InputError.at(table, number, f"not a row of evidence: `{where}`: {first['msg']}") from None
-            rows.setdefault(to_json(found), found)
+            text = to_json(found)
+            if not _encodable(text):
+                raise InputError.at(
+                    table, number, "a text in it holds half a character (a lone surrogate); write it again"
+                )
+            rows.setdefault(text, found)
     return Source(name or path.resolve().name, path, tuple(rows.values()))
+
+
+def _encodable(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def read_sources(paths: Sequence[Path | str]) -> tuple[Source, ...]:
