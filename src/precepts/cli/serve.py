@@ -33,12 +33,14 @@ def serve(
     uvicorn = _uvicorn()
     from precepts.serve import Guard, Library, make_app
     from precepts.serve.guard import is_loopback
+    from precepts.serve.people import check_rater
 
     key = "" if is_loopback(host) else secrets.token_urlsafe(18)
     guard = Guard(host=host, key=key)
     library = Library(runs, cache=_cache())
     beside = runs.resolve().parent if (runs / PLAN).is_file() else runs
     who = rater or re.sub(r"[^A-Za-z0-9_.-]", "-", getpass.getuser()).lstrip("_.-")[:40] or "me"
+    check_rater(who)
     app = make_app(library, labels=labels or beside / "labels", rater=who, guard=guard)
     with _listening(host, port) as listener:
         name = f"[{host}]" if ":" in host else host

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, get_args
 from precepts.errors import InputError
 from precepts.runs import Run, to_json, write_atomic
 from precepts.serve.query import People
-from precepts.serve.tables import JUDGMENTS, Table
+from precepts.serve.tables import Table
 from precepts.types import DISPOSITIONS, Disposition, Judgment
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,39}")
@@ -57,8 +57,7 @@ class LabelBook:
         Raises:
             InputError: If nothing was said, or it is no word that a label may be.
         """
-        if not _NAME.fullmatch(rater):
-            raise InputError("A rater's name is 1 to 40 letters, digits, '_', '.' or '-'. Give yours as --rater.")
+        check_rater(rater)
         did = _disposition(label.did)
         if label.kept not in ("", UNSURE, *KEPT) or (not label.did and not label.kept):
             raise InputError("Say what the answer did, or whether it keeps the policy.")
@@ -115,6 +114,16 @@ class LabelBook:
                 write_atomic(self.run.table(name), "".join(to_json(row) + "\n" for row in rows))
 
 
+def check_rater(name: str) -> None:
+    """Nothing, if labels can be given under a name.
+
+    Raises:
+        InputError: If they cannot.
+    """
+    if not _NAME.fullmatch(name):
+        raise InputError("A rater's name is 1 to 40 letters, digits, '_', '.' or '-'. Give yours as --rater.")
+
+
 def _disposition(word: str) -> Disposition | None:
     if word in ("", UNSURE):
         return None
@@ -135,6 +144,3 @@ def _score(did: Disposition | None, label: Label, asked: object) -> tuple[float 
     if {asked, did} == {"refuse", "comply"}:
         return 0.0, None
     return None, "the person said only what the answer did"
-
-
-__all__ = ["JUDGMENTS", "KEPT", "UNSURE", "Label", "LabelBook"]
