@@ -23,6 +23,7 @@ from precepts.cli import (
     models,
     pairwise,
     policy,
+    serve,
     suites,
     w2s,
 )
@@ -38,6 +39,7 @@ app.add_typer(audit.app, name="audit")
 app.add_typer(card.app, name="card")
 app.command("gate")(gate.gate)
 app.command("diff")(diff.diff)
+app.command("serve")(serve.serve)
 app.add_typer(gate.app, name="risk")
 app.add_typer(policy.app, name="policy")
 app.add_typer(judge.app, name="judge")

@@ -13,7 +13,8 @@ from precepts.cards import CardPaths, build_card
 from precepts.judges import rules_quality
 from precepts.pipelines.config import AlignConfig, config_of, policy_of
 from precepts.pipelines.data import data_stage
-from precepts.pipelines.evaluate import BASE, IN_PROMPT, SFT, eval_stage
+from precepts.pipelines.evaluate import SFT, eval_stage
+from precepts.pipelines.examples import card_examples
 from precepts.pipelines.rl import ARM, STAGE, RLOptions, Start, finished_starts, rl_stage
 from precepts.pipelines.sft import sft_stage
 from precepts.runs import Row, Run
@@ -21,8 +22,6 @@ from precepts.types import Evidence
 
 STAGES = ("data", "sft", "eval", "card")
 WITH_RL = ("data", "sft", "rl", "eval", "card")
-_NUM_EXAMPLES = 20
-_OUTPUT = ("answer", "cot", "verdict", "clause", "stop_reason")
 
 
 def align(run: Run, *, stages: Sequence[str] = STAGES, rl: RLOptions | None = None) -> None:
@@ -167,32 +166,6 @@ def reached(evidence: Sequence[Evidence]) -> list[Mapping[str, object]]:
                 {"claim": f"{claim} on {set_name} at least {bar:.2f}", "value": found.value, "met": found.value >= bar}
             )
     return out
-
-
-def card_examples(run: Run) -> list[Row]:
-    """Twenty test cases, spread over the table, with what each arm wrote."""
-    cases = {row["id"]: row for row in run.rows("cases")}
-    arms: dict[str, dict[str, Row]] = {}
-    for name in (BASE, IN_PROMPT, SFT, *(ARM[start] for start in finished_starts(run))):
-        stage = Run(run.path / "eval" / "test" / name.replace(" ", "-"))
-        scores = {row["case_id"]: row for row in stage.rows("scores")}
-        arms[name] = {row["case_id"]: row | scores.get(row["case_id"], {}) for row in stage.rows("completions")}
-    ids = sorted(arms[SFT])
-    chosen = ids[:: max(1, len(ids) // _NUM_EXAMPLES)][:_NUM_EXAMPLES]
-    return [
-        {
-            "case_id": i,
-            "category": cases[i].get("category"),
-            "prompt": cases[i]["messages"][-1]["content"],
-            "expected": arms[SFT][i].get("asked"),
-            "outputs": {
-                name: {key: rows[i].get(key) for key in _OUTPUT} | {"refused": bool(rows[i].get("refused"))}
-                for name, rows in arms.items()
-                if i in rows
-            },
-        }
-        for i in chosen
-    ]
 
 
 def _facts_of(stage: Run) -> Row:

@@ -38,7 +38,7 @@ from precepts.stats.crossed import (
 )
 from precepts.stats.detection import Detection, detection, implied_cost_ratio, optimal_criterion
 from precepts.stats.distributions import FloatArray
-from precepts.stats.evidence import lookup, matches, recompute, select_rows, verify
+from precepts.stats.evidence import lookup, matches, recompute, select_rows, tables_for, verify
 from precepts.stats.exact import fisher_mid_p
 from precepts.stats.forecast import brier
 from precepts.stats.group_auc import CountedAuc, counted_auc
@@ -175,6 +175,7 @@ __all__ = [
     "select_rows",
     "split_labelled",
     "t_interval",
+    "tables_for",
     "trade_off",
     "trading",
     "verify",
