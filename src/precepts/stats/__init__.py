@@ -20,6 +20,7 @@ Estimators: `wilson@1` `newcombe@1` `paired_difference@1` `percentile@1` `bca@1`
 `clustered_wilson@1` `judge_corrected@1` `goodness_at_k@1` `paired_goodness_at_k@1` `pass_at_k@1` `cons_at_k@1`
 `within_cluster_contrast@1`
 `cohens_kappa@1` `krippendorff@1` `brier@1` `rogan_gladen@1` `ppi@1`
+`corrected_detection@1` `probit_mixed@1` `dawid_skene@1`
 `crossed_mean@1` `crossed_difference@1` `crossed_pgr@1` `crossed_pgr_gain@1`.
 """
 
@@ -43,6 +44,7 @@ from precepts.stats.crossed import (
     max_t_critical,
     nearest_correlation,
 )
+from precepts.stats.dawid_skene import DawidSkene, dawid_skene
 from precepts.stats.detection import Detection, detection, implied_cost_ratio, optimal_criterion
 from precepts.stats.distributions import FloatArray
 from precepts.stats.evidence import lookup, matches, recompute, select_rows, verify
@@ -62,6 +64,7 @@ from precepts.stats.power import (
     rate_power,
     rate_sample_size,
 )
+from precepts.stats.probit_mixed import ProbitMixed, probit_mixed
 from precepts.stats.ranking import (
     Auc,
     auc,
@@ -87,6 +90,7 @@ from precepts.stats.seeds import crossed_means
 from precepts.stats.tail import goodness, worst_mean
 from precepts.stats.threshold import maximin_threshold
 from precepts.stats.trade_off import Ratings, Statistic, TradeOff, Trading, metric_of, trade_off, trading
+from precepts.stats.verified import GoldErrors, corrected_rates
 
 __all__ = [
     "Auc",
@@ -95,15 +99,18 @@ __all__ = [
     "Counts",
     "CrossedCovariance",
     "Cumulative",
+    "DawidSkene",
     "Detection",
     "Estimator",
     "FloatArray",
+    "GoldErrors",
     "Interval",
     "JudgeErrors",
     "McNemar",
     "Moments",
     "NonInferiority",
     "Params",
+    "ProbitMixed",
     "Ratings",
     "Recalibration",
     "Resampled",
@@ -125,10 +132,12 @@ __all__ = [
     "cohens_kappa",
     "cons_at_k",
     "contradicts",
+    "corrected_rates",
     "counted_auc",
     "crossed_covariance",
     "crossed_means",
     "cumulative_error",
+    "dawid_skene",
     "detection",
     "difference_detectable",
     "dispersion",
@@ -160,6 +169,7 @@ __all__ = [
     "performance_gap_recovered",
     "permutation_test",
     "prediction_powered",
+    "probit_mixed",
     "rate_detectable",
     "rate_power",
     "rate_sample_size",
