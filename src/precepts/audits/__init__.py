@@ -15,7 +15,8 @@ from precepts.audits.cells import ModelCells, model_cells
 from precepts.audits.confusion import Confusion, confusion_counts
 from precepts.audits.decision import Costs, Decision, load_decision
 from precepts.audits.freeze import Frozen, freeze
-from precepts.audits.labels import LabelAudit, LabelCells, audit_labels, label_cells
+from precepts.audits.label_cells import LabelCells, label_cells
+from precepts.audits.labels import LabelAudit, audit_labels
 from precepts.audits.metric_frame import GroupMetrics
 from precepts.audits.model import ModelAudit, audit_model
 from precepts.audits.raters import Rater, screen_raters

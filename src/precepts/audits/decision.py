@@ -64,7 +64,7 @@ class Columns(Frozen):
     """Which columns of the table hold what. `positive` lists the values that count as 1; without it 1, 1.0 and true do."""
 
     label: str = "label"
-    gold: str = "gold"
+    gold: str | None = "gold"
     rater: str = "rater"
     item: str = "item"
     cluster: str | None = None
@@ -72,8 +72,16 @@ class Columns(Frozen):
     outcome: str = "outcome"
     decision: str | None = None
     weight: str | None = None
-    time: str | None = None
+    stage: str | None = None
+    pair: str | None = None
     positive: tuple[str, ...] = ()
+
+
+class GoldAccuracy(Frozen):
+    """How often the gold label is right, of what is truly signal and of what is not: from experts who labelled twice."""
+
+    sensitivity: float = Field(gt=0.5, le=1)
+    specificity: float = Field(gt=0.5, le=1)
 
 
 class Decision(Frozen):
@@ -88,6 +96,14 @@ class Decision(Frozen):
     costs: Costs | None = None
     costs_by_group: dict[str, Costs] = Field(default_factory=dict)
     threshold: Share | None = None
+    thresholds: tuple[Share, ...] = ()
+    """Further thresholds at which rates are shown, beside the decided one."""
+    levels: tuple[str, ...] = ()
+    """Labels of an ordinal scale, lowest first; every cut between two is audited as a yes or no."""
+    classes: tuple[str, ...] = ()
+    """Classes without an order; each is audited against the rest. A model then has a column `score_CLASS` for each."""
+    gold_accuracy: dict[str, GoldAccuracy] = Field(default_factory=dict)
+    """Accuracy of the gold label by group, or for all under `all`."""
     score: Literal["probability", "rank"] = "probability"
     prevalence: Share | None = None
     population: dict[str, dict[str, Share]] = Field(default_factory=dict)
@@ -127,6 +143,10 @@ class Decision(Frozen):
             raise ValueError("equity is a trade-off that differs by group: give `costs_by_group`")
         if self.costs_by_group and self.principle != "equity":
             raise ValueError("`costs_by_group` differ by group, which is the principle equity")
+        if self.levels and self.classes:
+            raise ValueError("give `levels` (an ordered scale) or `classes` (no order), not both")
+        if len(self.levels) == 1 or len(self.classes) == 1:
+            raise ValueError("`levels` and `classes` need at least two values")
         for place in self.population:
             if place not in self.groups:
                 raise ValueError(f"`population` names {place!r}, which is not one of `groups`")

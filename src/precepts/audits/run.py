@@ -8,9 +8,11 @@ from typing import NamedTuple
 import polars as pl
 
 from precepts.audits.cells import SUPPRESSED, model_cells
+from precepts.audits.corrected_labels import corrected_labels
 from precepts.audits.decision import Decision, load_decision
 from precepts.audits.freeze import Frozen, freeze
-from precepts.audits.labels import Group, audit_labels, label_cells
+from precepts.audits.label_cells import label_cells
+from precepts.audits.labels import Group, audit_labels
 from precepts.audits.model import audit_model
 from precepts.audits.raters import screen_raters
 from precepts.audits.report import Report, html, markdown
@@ -70,7 +72,9 @@ def _labels(run: Run, table: pl.LazyFrame, source: str, record: Decision, frozen
     cells = label_cells(table, record, where=source)
     run.write("cells", cells.rows)
     found = audit_labels(cells, record, _input(run))
-    raters = screen_raters(cells.rows, cells.groupings, record, _input(run))
+    plain = record.columns.gold is not None and not record.classes
+    raters = screen_raters(cells.rows, cells.groupings, record, _input(run)) if plain else []
+    further = corrected_labels(cells, record, _input(run), raters)
     notes = [
         "d′ and c with the log-linear correction (half a count added in every cell). Intervals generalise to "
         f"{record.generalise_to}."
@@ -80,11 +84,10 @@ def _labels(run: Run, table: pl.LazyFrame, source: str, record: Decision, frozen
             f"{cells.num_duplicates} ratings repeat a rater on an item ({cells.num_contradictions} pairs with both answers); all "
             "are counted and taken together as one cluster."
         )
-    notes += _left_out(found.groups)
+    notes += [*_left_out(found.groups), *further.notes]
     groups = [one._asdict() for one in found.groups]
-    return Report(
-        "labels", source, record, frozen, notes, groups, found.levels, found.contrasts, found.findings, raters
-    )
+    levels, contrasts = [*found.levels, *further.levels], [*found.contrasts, *further.contrasts]
+    return Report("labels", source, record, frozen, notes, groups, levels, contrasts, found.findings, raters)
 
 
 def _left_out(groups: list[Group]) -> list[str]:
