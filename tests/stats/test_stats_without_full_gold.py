@@ -70,7 +70,7 @@ def test_a_gold_label_known_to_err_is_allowed_for(seed):
 def test_a_rater_who_is_strict_in_one_group_is_told_from_the_group(seed):
     rng = np.random.default_rng(seed)
     strict = {0: 1.2}
-    rows = [*_rows(rng, items=150, group="a", bias=strict, raters=8), *_rows(rng, items=150, group="b", raters=8)]
+    rows = [*_rows(rng, items=300, group="a", bias=strict, raters=8), *_rows(rng, items=300, group="b", raters=8)]
     params = {"statistic": "criterion", "of": "a"}
     outlier = estimate("probit_mixed@1", rows, params={**params, "rater": "r0"})
     assert outlier.low > 0.5
@@ -79,7 +79,8 @@ def test_a_rater_who_is_strict_in_one_group_is_told_from_the_group(seed):
     assert abs(other.value) < 0.4
     raw = estimate("trade_off@1", rows, params={**params, "against": ["b"], "sampled": "rows"})
     typical = estimate("probit_mixed@1", rows, params={**params, "against": ["b"]})
-    assert abs(typical.value) < raw.value  # without the one rater's part the groups are closer
+    # Of these ratings the gap is certain; of raters in general it is not, as one rater makes it.
+    assert raw.low > 0
     assert typical.low < 0 < typical.high
 
 

@@ -131,7 +131,7 @@ def _read(
         threshold = pl.when(member).then(costs.threshold).otherwise(threshold)
     if columns.decision:
         raw = pl.Schema({"raw decision": schema[columns.decision]})
-        decided = binary("raw decision", raw, (), distinct(counted.lazy(), "raw decision"), where=f"{where}, column {columns.decision!r}")
+        decided = binary("raw decision", raw, columns.positive if decision.classes else (), distinct(counted.lazy(), "raw decision"), where=f"{where}, column {columns.decision!r}")
     else:
         decided = (pl.col("score") >= threshold).cast(pl.Int64)
     near = (pl.col("score") - threshold).abs() <= decision.window

@@ -6,14 +6,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from precepts.audits.decision import Decision
-from precepts.audits.label_cells import LabelCells, View, views
+from precepts.audits.label_cells import SAMPLED, LabelCells, View, views
 from precepts.audits.raters import Rater
 from precepts.audits.tables import is_missing
 from precepts.stats import estimate
 from precepts.stats.probit_mixed import MOST_EFFECTS
 from precepts.types import Evidence, Input
 
-_MOST_POOLED = 12
+_MOST_POOLED = 6
 """Raters of those that stand out whose pooled deviation is shown."""
 
 
@@ -99,9 +99,17 @@ def _pooled(cells: _Cells, out: Corrected, raters: Sequence[Rater]) -> None:
     for rater in list(dict.fromkeys((one.rater, one.group) for one in raters if one.group in full))[:_MOST_POOLED]:
         row = cells.evidence("criterion_of_rater", "probit_mixed@1", "criterion", rater[1], extra={"rater": rater[0]})
         out.contrasts.append(row.model_copy(update={"slice": {**row.slice, "rater": rater[0]}, "baseline": "the typical rater there"}))
+        others = [other for other in full if other != rater[1]]
+        rest = cells._replace(rows=[one for one in cells.rows if one["rater"] != rater[0]])
+        known = sorted({str(one["rater"]) for one in rest.rows})
+        sampled = {"sampled": SAMPLED[cells.decision.generalise_to]}
+        for statistic in ("dprime", "criterion"):
+            row = rest.evidence(f"{statistic}_gap_without_rater", "trade_off@1", statistic, rater[1], against=others, extra=sampled)
+            source = row.inputs[0].model_copy(update={"where": {**row.inputs[0].where, "rater": known}})
+            out.contrasts.append(row.model_copy(update={"slice": {**row.slice, "rater": rater[0]}, "inputs": (source,)}))
     out.notes.append(
-        f"By {cells.grouping}, gaps of a typical rater come from a probit model in which raters differ, overall and within groups; one rater "
-        "cannot make such a gap."
+        f"By {cells.grouping}, gaps of a typical rater come from a probit model in which raters differ, overall and within groups: a gap that "
+        "one rater makes has a wide interval there. Gaps without a rater leave out one that stands out."
     )
 
 

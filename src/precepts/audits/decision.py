@@ -26,7 +26,7 @@ LABEL_MARGINS = ("dprime", "criterion", "cost_ratio")
 """Margins of an audit of labels: z units, z units, and a factor above 1."""
 MODEL_MARGINS = (
     "calibration", "threshold_outcome", "selection_rate", "true_positive_rate", "false_positive_rate", "precision",
-    "accuracy", "cost", "auc",
+    "accuracy", "cost", "auc", "abroca", "counterfactual", "mean_error",
 )  # fmt: skip
 """Margins of an audit of a model, in the unit of the measure."""
 BARS = ("hit_rate", "correct_rejection_rate", "true_positive_rate", "true_negative_rate", "precision", "accuracy")
@@ -104,7 +104,10 @@ class Decision(Frozen):
     """Classes without an order; each is audited against the rest. A model then has a column `score_CLASS` for each."""
     gold_accuracy: dict[str, GoldAccuracy] = Field(default_factory=dict)
     """Accuracy of the gold label by group, or for all under `all`."""
-    score: Literal["probability", "rank"] = "probability"
+    score: Literal["probability", "rank", "value"] = "probability"
+    """`value`: outcome and score are numbers on one scale (regression), and errors are their differences."""
+    membership: dict[str, dict[str, str]] = Field(default_factory=dict)
+    """By group column that the table lacks, the column that holds each group's probability for a row."""
     prevalence: Share | None = None
     population: dict[str, dict[str, Share]] = Field(default_factory=dict)
     minimum: dict[str, Share] = Field(default_factory=dict)
@@ -147,6 +150,8 @@ class Decision(Frozen):
             raise ValueError("give `levels` (an ordered scale) or `classes` (no order), not both")
         if len(self.levels) == 1 or len(self.classes) == 1:
             raise ValueError("`levels` and `classes` need at least two values")
+        if len(self.membership) > 1 or any(name not in self.groups for name in self.membership):
+            raise ValueError("`membership` gives the probabilities of one of `groups`")
         for place in self.population:
             if place not in self.groups:
                 raise ValueError(f"`population` names {place!r}, which is not one of `groups`")

@@ -11,7 +11,11 @@ import polars as pl
 from precepts.audits.decision import Decision
 from precepts.audits.tables import binary, distinct, require, with_groups
 from precepts.errors import InputError
+from precepts.stats.crossed import Sampled
 from precepts.stats.trade_off import Ratings
+
+SAMPLED: Mapping[str, Sampled] = {"raters and items": "both", "raters": "a", "items": "b", "neither": "rows"}
+"""What the intervals of a record generalise to, as the estimators call it."""
 
 
 class View(NamedTuple):

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from precepts.audits.decision import Decision
-from precepts.audits.label_cells import LabelCells, View, ratings, views
+from precepts.audits.label_cells import SAMPLED, LabelCells, View, ratings, views
 from precepts.audits.tables import is_missing
 from precepts.audits.verdicts import Finding, Verdict, above, adjusted, times_more, within
 from precepts.errors import InputError
@@ -23,7 +23,6 @@ from precepts.stats.distributions import NORMAL, critical_t
 from precepts.stats.trade_off import Ratings, num_unscored_in
 from precepts.types import Evidence, Input
 
-SAMPLED: Mapping[str, Sampled] = {"raters and items": "both", "raters": "a", "items": "b", "neither": "rows"}
 _CONTRASTS: tuple[Statistic, ...] = ("dprime", "criterion")
 _MOST_GROUPS = 300
 _BARS: Mapping[str, Statistic] = {

@@ -28,6 +28,14 @@ TITLES: Mapping[str, str] = {
     "calibration_slope": "calibration slope", "ecce": "ECCE",
 }  # fmt: skip
 
+_FURTHER = ("_gap_typical_rater", "_gap_without_rater", "_of_rater", "_gap_corrected", "_gap_without_gold", "counterfactual_gap")
+"""Ends of the claims of gaps that get no verdict of their own."""
+_SUFFIXES: Mapping[str, str] = {
+    "_gap_typical_rater": " gap, typical rater", "_gap_without_rater": " gap without the rater", "_of_rater": " of the rater",
+    "_gap_corrected": " gap, gold corrected", "_corrected": ", gold corrected", "_gap_without_gold": " gap, no gold",
+    "_without_gold": ", no gold", "_gap": " gap",
+}  # fmt: skip
+
 
 class Report(NamedTuple):
     """Everything that is shown of an audit."""
@@ -93,7 +101,15 @@ def more(finding: Finding) -> str:
 
 def title(measure: str) -> str:
     """The name of a measure for people."""
-    return TITLES.get(measure, measure)
+    if measure in TITLES:
+        return TITLES[measure]
+    for suffix, words in _SUFFIXES.items():
+        if measure.endswith(suffix):
+            return title(measure.removesuffix(suffix)) + words
+    if "_at_" in measure:
+        name, _, threshold = measure.partition("_at_")
+        return f"{title(name)} at {threshold.replace('_', '.')}"
+    return measure.replace("_", " ")
 
 
 def open_questions(report: Report) -> list[str]:
@@ -134,9 +150,14 @@ def open_questions(report: Report) -> list[str]:
     return questions
 
 
-def level_table(report: Report, grouping: str) -> tuple[list[str], list[list[str]]]:
+def part_of(row: Evidence) -> str:
+    """The stage, class or cut that a number is of, in words; empty where there is but one."""
+    return ", ".join(f"{key} {value}" for key, value in row.slice.items() if key not in ("grouping", "group", "rater"))
+
+
+def level_table(report: Report, grouping: str, part: str = "") -> tuple[list[str], list[list[str]]]:
     """Header and rows: one row a group, one column a measure."""
-    rows = [row for row in report.levels if row.slice["grouping"] == grouping]
+    rows = [row for row in report.levels if row.slice["grouping"] == grouping and part_of(row) == part]
     claims = list(dict.fromkeys(row.claim for row in rows))
     by_group: dict[str, dict[str, Evidence]] = {}
     for row in rows:
@@ -151,13 +172,23 @@ def finding_table(findings: Sequence[Finding]) -> tuple[list[str], list[list[str
     header = ["grouping", "group", "measure", "kind", "value", "margin or bar", "n", "p (BH)", "verdict", "to decide"]
     body = [
         [
-            one.grouping, one.group, title(one.measure), one.kind, interval(one.evidence, sign=one.kind != "bar"),
+            one.grouping, one.group, ", ".join(filter(None, [title(one.measure), part_of(one.evidence)])), one.kind, interval(one.evidence, sign=one.kind != "bar"),
             f"{'' if one.kind == 'bar' else '±'}{number(one.margin)}", f"{one.evidence.n:,}",
             "–" if one.p_bh is None else f"{one.p_bh:.2g}" if one.p_bh > 1e-99 else "< 1e-99", one.verdict, more(one),
         ]
         for one in findings
     ]  # fmt: skip
     return header, body
+
+
+def gap_table(rows: Sequence[Evidence]) -> tuple[list[str], list[list[str]]]:
+    """Header and rows of gaps that get no verdict."""
+    header = ["grouping", "group", "measure", "rater", "value", "n"]
+    return header, [
+        [row.slice["grouping"], row.slice["group"], title(row.claim.rsplit("/", 1)[1]), row.slice.get("rater", "–"),
+         interval(row, sign=True), f"{row.n:,}"]
+        for row in rows
+    ]  # fmt: skip
 
 
 def rater_table(raters: Sequence[Rater]) -> tuple[list[str], list[list[str]]]:
@@ -183,7 +214,7 @@ def group_table(groups: Sequence[Mapping[str, Any]]) -> tuple[list[str], list[li
 
 def sections(report: Report) -> list[dict[str, Any]]:
     """The tables of the page in its order: heading, a sentence, header, rows."""
-    groupings = list(dict.fromkeys(row.slice["grouping"] for row in report.levels))
+    tables = list(dict.fromkeys((row.slice["grouping"], part_of(row)) for row in report.levels))
     percent = f"{100 * (1 - report.decision.alpha):g} %"
     out: list[dict[str, Any]] = [
         _section(
@@ -193,11 +224,15 @@ def sections(report: Report) -> list[dict[str, Any]]:
         )
     ]
     what = "What raters do, by" if report.kind == "labels" else "Calibration, discrimination and decisions, by"
-    for grouping in groupings:
-        out.append(_section(f"{what} {grouping}", f"One by one, {percent} intervals.", level_table(report, grouping)))
+    for grouping, part in tables:
+        heading = f"{what} {grouping}{f': {part}' if part else ''}"
+        out.append(_section(heading, f"One by one, {percent} intervals.", level_table(report, grouping, part)))
     if report.raters:
         text = "Raters whose rate in a group differs from the other raters' in the same group."
         out.append(_section("Raters to look at", text, rater_table(report.raters)))
+    if further := [row for row in report.contrasts if row.claim.endswith(_FURTHER)]:
+        text = f"Gaps under other ideas of the raters or of the truth, one by one, {percent} intervals. They get no verdict."
+        out.append(_section("Gaps in another light", text, gap_table(further)))
     text = (
         "A gap is a group against the others, a trade-off a group against what was decided, a bar a minimum. Intervals of gaps hold "
         f"at once at {percent} within a grouping (max-statistic)."

@@ -19,6 +19,7 @@ from precepts.errors import InputError, MissingError
 
 MISSING = "(missing)"
 JOINED = " × "
+_MEMBERSHIP = "__membership"
 _READERS = ".csv .tsv .parquet .jsonl .ndjson"
 
 
@@ -95,6 +96,24 @@ def with_groups(frame: pl.LazyFrame, decision: Decision) -> tuple[pl.LazyFrame, 
         *decision.groups,
         joined,
     )
+
+
+def with_membership(frame: pl.LazyFrame, decision: Decision, *, where: str) -> tuple[pl.LazyFrame, Decision]:
+    """Rows once for each group they may belong to, weighted by the probability that they do; and the record for such rows.
+
+    Raises:
+        InputError: If a column of probabilities is missing.
+    """
+    for grouping, columns in decision.membership.items():
+        require(frame, columns.values(), where=where)
+        own = pl.lit(1.0) if decision.columns.weight is None else pl.col(decision.columns.weight).cast(pl.Float64)
+        copies = [
+            frame.with_columns(pl.lit(group).alias(grouping), (own * pl.col(column)).alias(_MEMBERSHIP)).filter(pl.col(_MEMBERSHIP) > 0)
+            for group, column in columns.items()
+        ]
+        changed = decision.columns.model_copy(update={"weight": _MEMBERSHIP})
+        return pl.concat(copies), decision.model_copy(update={"columns": changed, "membership": {}})
+    return frame, decision
 
 
 def is_missing(group: str) -> bool:

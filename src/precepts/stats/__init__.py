@@ -20,10 +20,11 @@ Estimators: `wilson@1` `newcombe@1` `paired_difference@1` `percentile@1` `bca@1`
 `clustered_wilson@1` `judge_corrected@1` `goodness_at_k@1` `paired_goodness_at_k@1` `pass_at_k@1` `cons_at_k@1`
 `within_cluster_contrast@1`
 `cohens_kappa@1` `krippendorff@1` `brier@1` `rogan_gladen@1` `ppi@1`
-`corrected_detection@1` `probit_mixed@1` `dawid_skene@1`
+`corrected_detection@1` `probit_mixed@1` `dawid_skene@1` `weighted_group@1` `moment_mean@1` `abroca@1` `anytime_difference@1`
 `crossed_mean@1` `crossed_difference@1` `crossed_pgr@1` `crossed_pgr_gain@1`.
 """
 
+from precepts.stats.abroca import abroca
 from precepts.stats.agreement import cohens_kappa, krippendorffs_alpha
 from precepts.stats.bootstrap import Resampled, bca_interval, bootstrap, percentile_interval
 from precepts.stats.calibration_curve import Cumulative, Recalibration, cumulative_error, recalibration
@@ -47,10 +48,12 @@ from precepts.stats.crossed import (
 from precepts.stats.dawid_skene import DawidSkene, dawid_skene
 from precepts.stats.detection import Detection, detection, implied_cost_ratio, optimal_criterion
 from precepts.stats.distributions import FloatArray
+from precepts.stats.e_process import difference_sequence, log_betting, log_e_difference
 from precepts.stats.evidence import lookup, matches, recompute, select_rows, verify
 from precepts.stats.exact import fisher_mid_p
 from precepts.stats.forecast import brier
 from precepts.stats.group_auc import CountedAuc, counted_auc
+from precepts.stats.moments import moment_mean
 from precepts.stats.multiplicity import benjamini_hochberg, holm
 from precepts.stats.noninferiority import NonInferiority, non_inferiority
 from precepts.stats.permutation import permutation_test
@@ -91,6 +94,7 @@ from precepts.stats.tail import goodness, worst_mean
 from precepts.stats.threshold import maximin_threshold
 from precepts.stats.trade_off import Ratings, Statistic, TradeOff, Trading, metric_of, trade_off, trading
 from precepts.stats.verified import GoldErrors, corrected_rates
+from precepts.stats.weighted import weighted_group
 
 __all__ = [
     "Auc",
@@ -118,6 +122,7 @@ __all__ = [
     "Statistic",
     "TradeOff",
     "Trading",
+    "abroca",
     "auc",
     "auc_covariance",
     "auc_difference",
@@ -140,6 +145,7 @@ __all__ = [
     "dawid_skene",
     "detection",
     "difference_detectable",
+    "difference_sequence",
     "dispersion",
     "estimate",
     "estimator",
@@ -149,6 +155,8 @@ __all__ = [
     "holm",
     "implied_cost_ratio",
     "krippendorffs_alpha",
+    "log_betting",
+    "log_e_difference",
     "lookup",
     "matches",
     "max_t_critical",
@@ -156,6 +164,7 @@ __all__ = [
     "mcnemar",
     "mean_interval",
     "metric_of",
+    "moment_mean",
     "nearest_correlation",
     "newcombe_interval",
     "newcombe_paired_interval",
@@ -183,6 +192,7 @@ __all__ = [
     "trade_off",
     "trading",
     "verify",
+    "weighted_group",
     "wilson_interval",
     "within_cluster_contrast",
     "worst_mean",
