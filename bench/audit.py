@@ -49,7 +49,13 @@ def frame(n: int = 100_000, replicates: int = 200, peer_replicates: int = 4) -> 
 
     rows = made(n)
     features = pd.DataFrame({name: rows[name].astype(str) for name in "abc"})
-    metrics = dict(zip(FIVE, (accuracy_score, selection_rate, false_positive_rate, false_negative_rate, precision_score), strict=True))
+    metrics = dict(
+        zip(
+            FIVE,
+            (accuracy_score, selection_rate, false_positive_rate, false_negative_rate, precision_score),
+            strict=True,
+        )
+    )
     both = {"y_true": rows["truth"], "y_pred": rows["act"], "sensitive_features": features, "metrics": metrics}
     limits = {"ci_quantiles": [0.025, 0.975], "random_state": 0}
     mine: list[tuple[Any, float, float]] = []
@@ -63,9 +69,13 @@ def frame(n: int = 100_000, replicates: int = 200, peer_replicates: int = 4) -> 
     del peer_ci
     all_cpu = once_cpu + (few_cpu - once_cpu) / peer_replicates * replicates
     all_wall = once_wall + (few_wall - once_wall) / peer_replicates * replicates
-    print(f"{n:,} rows, 5 measures, {len(ours.by_group)} groups, {replicates} replicates; largest difference {away:.1g}")
+    print(
+        f"{n:,} rows, 5 measures, {len(ours.by_group)} groups, {replicates} replicates; largest difference {away:.1g}"
+    )
     print(f"ours   {wall:8.3f} s wall {cpu:8.3f} s CPU (least of 5), paths {set(ours.paths.values())}")
-    print(f"peer   {once_wall:8.2f} s wall {once_cpu:8.2f} s CPU for no replicate; {few_wall:.1f} and {few_cpu:.1f} for {peer_replicates}")
+    print(
+        f"peer   {once_wall:8.2f} s wall {once_cpu:8.2f} s CPU for no replicate; {few_wall:.1f} and {few_cpu:.1f} for {peer_replicates}"
+    )
     print(f"peer   {all_wall:8.0f} s wall {all_cpu:8.0f} s CPU for {replicates}, scaled from {peer_replicates}")
     return all_cpu / cpu
 
@@ -86,7 +96,9 @@ def memory(n: int = 10_000_000, replicates: int = 2000) -> float:
 
     found = [timed(work)[1:] for _ in range(3)]
     wall, cpu = min(found)
-    print(f"{n:,} rows × {len(names)} measures × {replicates:,} replicates, BCa: {wall:.2f} s wall, {cpu:.2f} s CPU (least of 3)")
+    print(
+        f"{n:,} rows × {len(names)} measures × {replicates:,} replicates, BCa: {wall:.2f} s wall, {cpu:.2f} s CPU (least of 3)"
+    )
     return wall
 
 
@@ -145,8 +157,12 @@ def mcgrad(n: int = 1_000_000) -> float:
         return float(found.mce_sigma)
 
     theirs, peer_wall, peer_cpu = timed(peer)
-    mine, wall, cpu = min((timed(lambda: multicalibration_error(table, groups=list("abc"))) for _ in range(3)), key=lambda one: one[2])
-    print(f"{n:,} rows, {mine.num_segments} segments: ours {wall:.2f} s wall {cpu:.2f} s CPU, largest {mine.sigmas:.3f} sigma")
+    mine, wall, cpu = min(
+        (timed(lambda: multicalibration_error(table, groups=list("abc"))) for _ in range(3)), key=lambda one: one[2]
+    )
+    print(
+        f"{n:,} rows, {mine.num_segments} segments: ours {wall:.2f} s wall {cpu:.2f} s CPU, largest {mine.sigmas:.3f} sigma"
+    )
     print(f"peer {peer_wall:.2f} s wall {peer_cpu:.2f} s CPU, largest {theirs:.3f} sigma")
     return peer_cpu / cpu
 

@@ -43,7 +43,11 @@ def test_an_e_value_by_hand_is_mixture_over_best_null():
     low, high = difference_sequence((300, 1000), (200, 1000), alpha=0.05)
     assert low < 0.1 < high
     assert low > 0
-    assert log_e_difference((300, 1000), (200, 1000), low - 0.002) > np.log(20) > log_e_difference((300, 1000), (200, 1000), low + 0.002)
+    assert (
+        log_e_difference((300, 1000), (200, 1000), low - 0.002)
+        > np.log(20)
+        > log_e_difference((300, 1000), (200, 1000), low + 0.002)
+    )
 
 
 def test_no_stake_is_laid_before_a_batch_was_seen():
@@ -87,9 +91,16 @@ def test_the_error_over_all_groups_measures_and_looks_is_kept(seed: int, record:
 def test_planted_gaps_become_certain_and_say_when(record: Record):
     rng, decision = np.random.default_rng(0), record(margins={"selection_rate": 0.05, "calibration": 0.05})
     calm = [cell for number in (1, 2) for cell in _batch(rng, number)]
-    assert all(one.certain_since is None for one in look(calm, decision, ["selection_rate", "calibration"], SOURCE).watched)
-    cells = calm + [cell for number in range(3, 9) for cell in _batch(rng, number, n=600, rates=(0.6, 0.3, 0.3), shift=0.2)]
-    found = {(one.measure, one.group): one for one in look(cells, decision, ["selection_rate", "calibration"], SOURCE).watched}
+    assert all(
+        one.certain_since is None for one in look(calm, decision, ["selection_rate", "calibration"], SOURCE).watched
+    )
+    cells = calm + [
+        cell for number in range(3, 9) for cell in _batch(rng, number, n=600, rates=(0.6, 0.3, 0.3), shift=0.2)
+    ]
+    found = {
+        (one.measure, one.group): one
+        for one in look(cells, decision, ["selection_rate", "calibration"], SOURCE).watched
+    }
     for measure in ("selection_rate", "calibration"):
         assert (found[measure, "a"].certain_since or 0) >= 3
     assert found["calibration", "b"].certain_since is None

@@ -19,7 +19,9 @@ def _rows(rng, *, items=400, raters=6, group="a", bias=None, d=2.0, prevalence=0
         for rater in range(raters):
             c = (bias or {}).get(rater, 0.0)
             yes = int(rng.random() < ndtr(d * (truth - 0.5) - c))
-            out.append({"score": yes, "label": truth, "arm": group, "cluster": f"r{rater}", "cluster_b": f"{group}{item}"})
+            out.append(
+                {"score": yes, "label": truth, "arm": group, "cluster": f"r{rater}", "cluster_b": f"{group}{item}"}
+            )
     return out
 
 
@@ -57,7 +59,9 @@ def test_an_answer_that_is_never_verified_identifies_nothing():
 def test_a_gold_label_known_to_err_is_allowed_for(seed):
     rng = np.random.default_rng(seed)
     rows = _rows(rng, items=4000, raters=1, prevalence=0.3)
-    noisy = [{**r, "label": r["label"] if rng.random() < (0.9 if r["label"] else 0.95) else 1 - r["label"]} for r in rows]
+    noisy = [
+        {**r, "label": r["label"] if rng.random() < (0.9 if r["label"] else 0.95) else 1 - r["label"]} for r in rows
+    ]
     params = {"statistic": "dprime", "sensitivity": 0.9, "specificity": 0.95}
     found = estimate("corrected_detection@1", noisy, params=params)
     assert found.low < 2.0 < found.high
@@ -118,7 +122,9 @@ def test_a_mistake_that_all_raters_share_is_not_seen_and_two_raters_are_too_few(
     rows = _rows(rng, items=400, raters=5, d=3.0)
     fooled = {f"a{k}" for k in range(0, 400, 8)}  # everyone says yes to these
     shared = [{**row, "score": 1} if row["cluster_b"] in fooled else row for row in rows]
-    found = estimate("dawid_skene@1", shared, params={"of": "a", "statistic": "correct_rejection_rate", "resamples": 20})
+    found = estimate(
+        "dawid_skene@1", shared, params={"of": "a", "statistic": "correct_rejection_rate", "resamples": 20}
+    )
     truth = np.mean([1 - row["score"] for row in shared if row["label"] == 0])
     assert found.low > truth  # too good, and the interval does not know
     two = [row for row in rows if row["cluster"] in ("r0", "r1")]

@@ -77,9 +77,7 @@ def model_cells(table: pl.LazyFrame, decision: Decision, *, where: str) -> Model
     return ModelCells(_derived(counted, groupings, decision), groupings, exact, num_suppressed)
 
 
-def _count(
-    table: pl.LazyFrame, decision: Decision, score: pl.Expr, bounds: tuple[float, float] | None
-) -> pl.DataFrame:
+def _count(table: pl.LazyFrame, decision: Decision, score: pl.Expr, bounds: tuple[float, float] | None) -> pl.DataFrame:
     """One streaming pass: rows by group, outcome, decision and score, or score bin where `bounds` are given.
 
     A bin is cut at every threshold, so that all its rows are decided alike.
@@ -93,7 +91,9 @@ def _count(
         place = ((score - low) / width).floor().clip(0, _MOST_SCORES - 1).cast(pl.Int32)
         thresholds = {costs.threshold for costs in decision.costs_by_group.values()} | {decision.costs_of("").threshold}
         cuts = [score >= t for t in sorted({*thresholds, *decision.thresholds})]
-        cuts += [cut for t in sorted(thresholds) for cut in ((t - score) <= decision.window, (score - t) > decision.window)]
+        cuts += [
+            cut for t in sorted(thresholds) for cut in ((t - score) <= decision.window, (score - t) > decision.window)
+        ]
         segment = pl.sum_horizontal([cut.cast(pl.Int32) for cut in cuts])
     keys = [pl.col(name).alias(f"group {name}") for name in decision.groups]
     keys += [pl.col(columns.outcome).alias("raw outcome"), place.alias("bin"), segment.alias("segment")]
@@ -119,8 +119,12 @@ def _read(
     raw = pl.Schema({"raw outcome": schema[columns.outcome]})
     found = distinct(counted.lazy(), "raw outcome")
     counted = counted.with_columns(
-        binary("raw outcome", raw, columns.positive, found, where=f"{where}, column {columns.outcome!r}").alias("outcome"),
-        pl.col("bin").rank("dense").cast(pl.Int64) if counted.schema["bin"].is_float() else pl.col("bin").cast(pl.Int64),
+        binary("raw outcome", raw, columns.positive, found, where=f"{where}, column {columns.outcome!r}").alias(
+            "outcome"
+        ),
+        pl.col("bin").rank("dense").cast(pl.Int64)
+        if counted.schema["bin"].is_float()
+        else pl.col("bin").cast(pl.Int64),
         score=pl.col("lowest"),
     )
     counted = counted.rename({f"group {name}": name for name in decision.groups})
@@ -131,7 +135,13 @@ def _read(
         threshold = pl.when(member).then(costs.threshold).otherwise(threshold)
     if columns.decision:
         raw = pl.Schema({"raw decision": schema[columns.decision]})
-        decided = binary("raw decision", raw, columns.positive if decision.classes else (), distinct(counted.lazy(), "raw decision"), where=f"{where}, column {columns.decision!r}")
+        decided = binary(
+            "raw decision",
+            raw,
+            columns.positive if decision.classes else (),
+            distinct(counted.lazy(), "raw decision"),
+            where=f"{where}, column {columns.decision!r}",
+        )
     else:
         decided = (pl.col("score") >= threshold).cast(pl.Int64)
     near = (pl.col("score") - threshold).abs() <= decision.window

@@ -79,10 +79,7 @@ def confusion_counts(
     keys = [pl.col(name).alias(f"group {name}") for name in groups]
     columns = [pl.col(outcome).alias("truth"), pl.col(decision).alias("act")]
     counted = (
-        frame.select(*keys, *columns)
-        .group_by(pl.all())
-        .agg(count=pl.len().cast(pl.Int64))
-        .collect(engine="streaming")
+        frame.select(*keys, *columns).group_by(pl.all()).agg(count=pl.len().cast(pl.Int64)).collect(engine="streaming")
     )
     parsed: list[pl.Expr] = []
     for name, column in ((outcome, "truth"), (decision, "act")):

@@ -87,7 +87,9 @@ def corrected_labels(cells: LabelCells, decision: Decision, source: Input, rater
 def _pooled(cells: _Cells, out: Corrected, raters: Sequence[Rater]) -> None:
     """Gaps for a typical rater, and each outlying rater's own part, by a probit model with raters within groups."""
     num_raters = len({row["rater"] for row in cells.rows})
-    truths = {name: {row["gold"] for row in cells.rows if row["groups"][cells.grouping] == name} for name in cells.names}
+    truths = {
+        name: {row["gold"] for row in cells.rows if row["groups"][cells.grouping] == name} for name in cells.names
+    }
     full = [name for name in cells.names if {0, 1} <= truths[name]]
     if num_raters < 3 or len(full) < 2 or 2 * len(cells.names) + 2 * num_raters * (1 + len(cells.names)) > MOST_EFFECTS:
         return
@@ -98,15 +100,21 @@ def _pooled(cells: _Cells, out: Corrected, raters: Sequence[Rater]) -> None:
             out.contrasts.append(row)
     for rater in list(dict.fromkeys((one.rater, one.group) for one in raters if one.group in full))[:_MOST_POOLED]:
         row = cells.evidence("criterion_of_rater", "probit_mixed@1", "criterion", rater[1], extra={"rater": rater[0]})
-        out.contrasts.append(row.model_copy(update={"slice": {**row.slice, "rater": rater[0]}, "baseline": "the typical rater there"}))
+        out.contrasts.append(
+            row.model_copy(update={"slice": {**row.slice, "rater": rater[0]}, "baseline": "the typical rater there"})
+        )
         others = [other for other in full if other != rater[1]]
         rest = cells._replace(rows=[one for one in cells.rows if one["rater"] != rater[0]])
         known = sorted({str(one["rater"]) for one in rest.rows})
         sampled = {"sampled": SAMPLED[cells.decision.generalise_to]}
         for statistic in ("dprime", "criterion"):
-            row = rest.evidence(f"{statistic}_gap_without_rater", "trade_off@1", statistic, rater[1], against=others, extra=sampled)
+            row = rest.evidence(
+                f"{statistic}_gap_without_rater", "trade_off@1", statistic, rater[1], against=others, extra=sampled
+            )
             source = row.inputs[0].model_copy(update={"where": {**row.inputs[0].where, "rater": known}})
-            out.contrasts.append(row.model_copy(update={"slice": {**row.slice, "rater": rater[0]}, "inputs": (source,)}))
+            out.contrasts.append(
+                row.model_copy(update={"slice": {**row.slice, "rater": rater[0]}, "inputs": (source,)})
+            )
     out.notes.append(
         f"By {cells.grouping}, gaps of a typical rater come from a probit model in which raters differ, overall and within groups: a gap that "
         "one rater makes has a wide interval there. Gaps without a rater leave out one that stands out."
@@ -120,7 +128,9 @@ def _by_gold(cells: _Cells, out: Corrected, missing: int) -> None:
         for name in cells.names:
             known = accuracy.get(name, accuracy.get("all"))
             extra = {} if known is None else {"sensitivity": known.sensitivity, "specificity": known.specificity}
-            out.levels.append(cells.evidence(f"{statistic}_corrected", "corrected_detection@1", statistic, name, extra=extra))
+            out.levels.append(
+                cells.evidence(f"{statistic}_corrected", "corrected_detection@1", statistic, name, extra=extra)
+            )
             others = [other for other in cells.names if other != name]
             if others and statistic in ("dprime", "criterion") and set(accuracy) <= {"all"}:
                 row = cells.evidence(

@@ -33,7 +33,10 @@ def views(decision: Decision) -> list[View]:
     """The questions that this record asks of a label; the first is the decided one."""
     if decision.classes:
         return [View(name, f"label_is_{name}", f"gold_is_{name}") for name in decision.classes]
-    return [View("", "label", "gold"), *(View(f"at least {name}", f"at_{name}", "gold") for name in decision.levels[1:])]
+    return [
+        View("", "label", "gold"),
+        *(View(f"at least {name}", f"at_{name}", "gold") for name in decision.levels[1:]),
+    ]
 
 
 class LabelCells(NamedTuple):

@@ -95,7 +95,8 @@ class _Grouping:
         self.found: Trading = trading(self.ratings, len(self.names))
         self.sampled: Sampled = SAMPLED[decision.generalise_to]
         self.unscored = {
-            name: num_unscored_in([self._row(row) for row in rows if row["groups"][grouping] == name]) for name in self.all
+            name: num_unscored_in([self._row(row) for row in rows if row["groups"][grouping] == name])
+            for name in self.all
         }
         where = {f"groups.{grouping}": self.names}
         self.input = source.model_copy(update={"where": where})
@@ -156,7 +157,9 @@ class _Grouping:
             params["against"] = [self.names[other] for other in against]
         fields = metric.model_dump(include={"value", "low", "high", "level", "n", "n_unscored", "unit", "estimator"})
         name = f"audit/labels/{statistic}{'_gap' if against else ''}"
-        slices = {"grouping": self.grouping, "group": self.names[arm]} | ({"label": self.view.name} if self.view.name else {})
+        slices = {"grouping": self.grouping, "group": self.names[arm]} | (
+            {"label": self.view.name} if self.view.name else {}
+        )
         baseline = "mean of the other groups" if against else None
         rate = statistic in ("hit_rate", "correct_rejection_rate")
         return Evidence(

@@ -63,7 +63,9 @@ class GroupMetrics:
         counted = {name: _NAMES[_name_of(metric)] for name, metric in given.items() if _name_of(metric) in _NAMES}
         slow = {name: metric for name, metric in given.items() if name not in counted and callable(metric)}
         if unknown := [name for name in given if name not in counted and name not in slow]:
-            raise InputError(f"There is no measure {given[unknown[0]]!r}; there are {', '.join(MEASURES)}, or give a function.")
+            raise InputError(
+                f"There is no measure {given[unknown[0]]!r}; there are {', '.join(MEASURES)}, or give a function."
+            )
         self.paths: dict[str, Literal["cells", "rows"]] = {n: "cells" if n in counted else "rows" for n in given}
         self._names, self._pandas = tuple(given), _pandas()
         table = _table(y_true, y_pred, sensitive_features)
@@ -122,7 +124,11 @@ class GroupMetrics:
         """`by_group` at each of `ci_quantiles`."""
         drawn = self._replicates()
         levels = tuple(self.ci_quantiles)
-        out = np.nanquantile(drawn.groups, levels, axis=0) if not self._counted else np.empty((len(levels), *self._groups.shape))
+        out = (
+            np.nanquantile(drawn.groups, levels, axis=0)
+            if not self._counted
+            else np.empty((len(levels), *self._groups.shape))
+        )
         for place, name in enumerate(self._names):
             one = drawn.groups[:, :, [place]]
             if name in self._counted:
@@ -136,7 +142,9 @@ class GroupMetrics:
     @property
     def overall_ci(self) -> list[Any]:
         """`overall` at each of `ci_quantiles`, by the percentile method."""
-        return [self._series(values) for values in np.nanquantile(self._replicates().overall, self.ci_quantiles, axis=0)]
+        return [
+            self._series(values) for values in np.nanquantile(self._replicates().overall, self.ci_quantiles, axis=0)
+        ]
 
     def group_min(self) -> Any:
         """The smallest value over groups."""

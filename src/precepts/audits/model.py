@@ -141,7 +141,14 @@ class _Grouping:
             {"score": row["score"], "label": row["outcome"], "arm": row["groups"][self.grouping], "count": row["count"]}
             for row in pool
         ]
-        params: dict[str, Any] = {"score": "score", "label": "outcome", "count": "count", "arm": self.key, "of": name, "resamples": 1000}
+        params: dict[str, Any] = {
+            "score": "score",
+            "label": "outcome",
+            "count": "count",
+            "arm": self.key,
+            "of": name,
+            "resamples": 1000,
+        }
         metric = estimate("abroca@1", fields, params={"of": name, "resamples": 1000}, level=level)
         chosen = metric.model_dump(include={"value", "low", "high", "level", "n", "n_unscored", "unit", "estimator"})
         where = {self.key: self.decided} if len(self.decided) < len(self.names) else {}
@@ -227,7 +234,13 @@ class _Grouping:
     def _finding(self, kind: Any, name: str, row: Evidence, margin: float) -> Finding:
         verdict = within(row.low, row.high, margin)
         p = None
-        if name != "abroca" and row.value is not None and row.low is not None and row.high is not None and row.high > row.low:
+        if (
+            name != "abroca"
+            and row.value is not None
+            and row.low is not None
+            and row.high is not None
+            and row.high > row.low
+        ):
             error = (row.high - row.low) / 2 / critical_z(row.level)
             p = 2 * NORMAL.cdf(-abs(row.value) / error)
         return Finding(

@@ -208,6 +208,15 @@ def table(done: Monitored) -> tuple[list[str], list[list[str]]]:
             gap = f"{found.value:+.3f} [{found.low:+.3f}, {found.high:+.3f}]"
         since = "–" if one.certain_since is None else str(one.certain_since)
         rows.append(
-            [one.grouping, one.group, one.measure.replace("_", " "), gap, f"±{one.margin:g}", power(one.most_log_e), power(one.bar), since]
+            [
+                one.grouping,
+                one.group,
+                one.measure.replace("_", " "),
+                gap,
+                f"±{one.margin:g}",
+                power(one.most_log_e),
+                power(one.bar),
+                since,
+            ]
         )
     return header, rows

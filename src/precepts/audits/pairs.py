@@ -47,7 +47,9 @@ def audit_pairs(
         for name in names:
             fields = [{"score": r["score"], "label": r["groups"][grouping], "cluster": r["pair"]} for r in rows]
             metric = estimate("within_cluster_contrast@1", fields, params={"positive": name}, level=level)
-            chosen = metric.model_dump(include={"value", "low", "high", "level", "n", "n_unscored", "unit", "estimator"})
+            chosen = metric.model_dump(
+                include={"value", "low", "high", "level", "n", "n_unscored", "unit", "estimator"}
+            )
             params = {"score": "score", "label": f"groups.{grouping}", "cluster": "pair", "positive": name}
             row = Evidence(
                 claim="audit/model/counterfactual_gap", slice={"grouping": grouping, "group": name}, better="neither", params=params,

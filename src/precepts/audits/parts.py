@@ -45,6 +45,10 @@ def parts(table: pl.LazyFrame, decision: Decision, *, where: str) -> list[Part]:
             for name in decision.classes:
                 score = f"{columns.score}_{name}"
                 changed = part.decision.columns.model_copy(update={"score": score, "positive": (name,)})
-                every.append(Part({**part.slice, "class": name}, part.table, part.decision.model_copy(update={"columns": changed})))
+                every.append(
+                    Part(
+                        {**part.slice, "class": name}, part.table, part.decision.model_copy(update={"columns": changed})
+                    )
+                )
         out = every
     return out

@@ -30,10 +30,16 @@ def error_cells(table: pl.LazyFrame, decision: Decision, *, where: str) -> tuple
     schema = table.collect_schema()
     for name in (columns.score, columns.outcome):
         if not schema[name].is_numeric():
-            raise InputError.at(where, None, f"{name!r} is text; with `score: value` predictions and outcomes are numbers")
+            raise InputError.at(
+                where, None, f"{name!r} is text; with `score: value` predictions and outcomes are numbers"
+            )
     if columns.weight:
-        raise InputError("Errors of predictions are not weighted yet; leave `columns.weight` out of a record with `score: value`.")
-    error = pl.col(columns.score).cast(pl.Float64).fill_nan(None) - pl.col(columns.outcome).cast(pl.Float64).fill_nan(None)
+        raise InputError(
+            "Errors of predictions are not weighted yet; leave `columns.weight` out of a record with `score: value`."
+        )
+    error = pl.col(columns.score).cast(pl.Float64).fill_nan(None) - pl.col(columns.outcome).cast(pl.Float64).fill_nan(
+        None
+    )
     keys = [pl.col(name).alias(name) for name in decision.groups]
     counted = (
         table.select(*keys, error.alias("__error"))
@@ -72,10 +78,14 @@ def audit_errors(
             unscored = sum(row["count"] for row in rows if row["groups"][grouping] == name and row["error"] is None)
             low, high = wilson_interval(n, total, level=1 - decision.alpha)
             share = decision.population.get(grouping, {}).get(name)
-            out.groups.append(ModelGroup(grouping, name, n, 0, 0, unscored, n / total, low, high, share, name in decided))
+            out.groups.append(
+                ModelGroup(grouping, name, n, 0, 0, unscored, n / total, low, high, share, name in decided)
+            )
         for measure, key in MEASURES.items():
             for name in names:
-                out.levels.append(_evidence(rows, measure, key, grouping, name, None, 1 - decision.alpha, decision, source, model))
+                out.levels.append(
+                    _evidence(rows, measure, key, grouping, name, None, 1 - decision.alpha, decision, source, model)
+                )
             for name in decided if len(decided) > 1 else ():
                 row = _evidence(rows, measure, key, grouping, name, decided, at_once, decision, source, model)
                 out.contrasts.append(row)
@@ -88,7 +98,13 @@ def _evidence(
     rows: list[dict[str, Any]], measure: str, key: str, grouping: str, name: str, against: list[str] | None, level: float,
     decision: Decision, source: Input, model: str,
 ) -> Evidence:  # fmt: skip
-    params: dict[str, Any] = {"score": key, "score_b": "squared", "count": "count", "arm": f"groups.{grouping}", "of": name}
+    params: dict[str, Any] = {
+        "score": key,
+        "score_b": "squared",
+        "count": "count",
+        "arm": f"groups.{grouping}",
+        "of": name,
+    }
     options: dict[str, Any] = {"of": name}
     if against is not None:
         params["against"] = options["against"] = "others"

@@ -28,7 +28,14 @@ TITLES: Mapping[str, str] = {
     "calibration_slope": "calibration slope", "ecce": "ECCE",
 }  # fmt: skip
 
-_FURTHER = ("_gap_typical_rater", "_gap_without_rater", "_of_rater", "_gap_corrected", "_gap_without_gold", "counterfactual_gap")
+_FURTHER = (
+    "_gap_typical_rater",
+    "_gap_without_rater",
+    "_of_rater",
+    "_gap_corrected",
+    "_gap_without_gold",
+    "counterfactual_gap",
+)
 """Ends of the claims of gaps that get no verdict of their own."""
 _SUFFIXES: Mapping[str, str] = {
     "_gap_typical_rater": " gap, typical rater", "_gap_without_rater": " gap without the rater", "_of_rater": " of the rater",
@@ -172,7 +179,8 @@ def finding_table(findings: Sequence[Finding]) -> tuple[list[str], list[list[str
     header = ["grouping", "group", "measure", "kind", "value", "margin or bar", "n", "p (BH)", "verdict", "to decide"]
     body = [
         [
-            one.grouping, one.group, ", ".join(filter(None, [title(one.measure), part_of(one.evidence)])), one.kind, interval(one.evidence, sign=one.kind != "bar"),
+            one.grouping, one.group, ", ".join(filter(None, [title(one.measure), part_of(one.evidence)])), one.kind,
+            interval(one.evidence, sign=one.kind != "bar"),
             f"{'' if one.kind == 'bar' else '±'}{number(one.margin)}", f"{one.evidence.n:,}",
             "–" if one.p_bh is None else f"{one.p_bh:.2g}" if one.p_bh > 1e-99 else "< 1e-99", one.verdict, more(one),
         ]

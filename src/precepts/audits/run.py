@@ -65,6 +65,7 @@ def run_audit(kind: str, source: str, *, decision: Path, out: Path) -> Audited:
 
 
 def _digest(path: Path) -> str | None:
+    path = path / "ratings.jsonl" if path.is_dir() else path
     return file_digest(path) if path.is_file() else None
 
 
@@ -117,7 +118,9 @@ def _model(run: Run, table: pl.LazyFrame, source: str, record: Decision, frozen:
         report.groups.extend({**part.slice, **one._asdict()} for one in found.groups)
         report.levels.extend(row.model_copy(update=stamp) for row in found.levels)
         report.contrasts.extend(row.model_copy(update=stamp) for row in found.contrasts)
-        findings += [one.model_copy(update={"evidence": one.evidence.model_copy(update=stamp)}) for one in found.findings]
+        findings += [
+            one.model_copy(update={"evidence": one.evidence.model_copy(update=stamp)}) for one in found.findings
+        ]
         report.notes.extend(_notes(cells, found, part.slice))
     if record.columns.pair is not None:
         rows = pair_rows(table, record, where=source)
@@ -125,7 +128,9 @@ def _model(run: Run, table: pl.LazyFrame, source: str, record: Decision, frozen:
         evidence, more = audit_pairs(rows, record, _input(run, "pairs"), model=source)
         report.contrasts.extend(evidence)
         findings += more
-        report.notes.append("Counterfactual gaps compare texts within pairs: they are no function of cells, and the rows are kept.")
+        report.notes.append(
+            "Counterfactual gaps compare texts within pairs: they are no function of cells, and the rows are kept."
+        )
     report.notes.extend(_notes_of_record(record))
     return report._replace(findings=adjusted(findings))
 
@@ -134,7 +139,9 @@ def _regression(run: Run, table: pl.LazyFrame, source: str, record: Decision, fr
     rows, groupings = error_cells(table, record, where=source)
     run.write("cells", rows)
     found = audit_errors(rows, groupings, record, _input(run), model=source)
-    notes = ["Errors are predictions less outcomes, in their unit. Cells hold sums, so files of any size are read once."]
+    notes = [
+        "Errors are predictions less outcomes, in their unit. Cells hold sums, so files of any size are read once."
+    ]
     groups = [one._asdict() for one in found.groups]
     return Report("model", source, record, frozen, notes, groups, found.levels, found.contrasts, found.findings, [])
 
@@ -142,7 +149,11 @@ def _regression(run: Run, table: pl.LazyFrame, source: str, record: Decision, fr
 def _notes(cells: ModelCells, found: ModelAudit, part: Mapping[str, str]) -> list[str]:
     """What a reader must know of one table of cells."""
     of = "".join(f"{key} {value}: " for key, value in part.items())
-    kept = "Scores are kept as they are." if cells.exact else "Scores are kept in 1000 bins of equal width, each at its mean."
+    kept = (
+        "Scores are kept as they are."
+        if cells.exact
+        else "Scores are kept in 1000 bins of equal width, each at its mean."
+    )
     out = [of + kept]
     if cells.num_suppressed:
         out.append(f"{of}{cells.num_suppressed} groups below the record's smallest cell were merged into {SUPPRESSED}.")

@@ -59,7 +59,10 @@ def monitor_(
         print(to_json(done.document(), indent=1))
     else:
         console = Console()
-        console.print(f"{done.num_looks} looks, {done.num_rows:,} rows; chance of any false alarm, ever: {done.alpha:g}", markup=False)
+        console.print(
+            f"{done.num_looks} looks, {done.num_rows:,} rows; chance of any false alarm, ever: {done.alpha:g}",
+            markup=False,
+        )
         _table(console, "gaps watched", *monitor_table(done))
     if any(one.certain_since is not None for one in done.watched):
         raise typer.Exit(1)
@@ -134,7 +137,12 @@ def _print(done: Audited) -> None:
         header, rows = text.level_table(report, grouping, part)
         keep = [0, *(header.index(name) for name in few[report.kind] if name in header)]
         keep = keep if len(keep) > 1 else list(range(min(6, len(header))))
-        _table(console, f"by {grouping}{f', {part}' if part else ''}", [header[k] for k in keep], [[row[k] for k in keep] for row in rows])
+        _table(
+            console,
+            f"by {grouping}{f', {part}' if part else ''}",
+            [header[k] for k in keep],
+            [[row[k] for k in keep] for row in rows],
+        )
     if report.raters:
         _table(console, "raters to look at", *text.rater_table(report.raters[:10]))
     found = [one for one in report.findings if one.verdict == "outside margin"]

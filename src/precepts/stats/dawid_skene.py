@@ -34,7 +34,9 @@ class DawidSkene(NamedTuple):
     """Probability that each item is signal, shape (items,)."""
 
 
-def dawid_skene(answers_IR: FloatArray, counts_IR: FloatArray, *, weights_I: FloatArray | None = None, rounds: int = 200) -> DawidSkene:
+def dawid_skene(
+    answers_IR: FloatArray, counts_IR: FloatArray, *, weights_I: FloatArray | None = None, rounds: int = 200
+) -> DawidSkene:
     """The model by EM from the majority's answers, with half a count added in every cell.
 
     Args:

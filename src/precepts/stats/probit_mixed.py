@@ -47,7 +47,10 @@ class ProbitMixed(NamedTuple):
         dprime = statistic == "dprime"
         out[group if dprime else groups + group] = 1.0
         if rater is not None:
-            own, crossed = 2 * groups + (raters if dprime else 0), 2 * groups + 2 * raters + (raters * groups if dprime else 0)
+            own, crossed = (
+                2 * groups + (raters if dprime else 0),
+                2 * groups + 2 * raters + (raters * groups if dprime else 0),
+            )
             out[own + rater] = out[crossed + rater * groups + group] = 1.0
         return out
 
@@ -97,7 +100,9 @@ def probit_mixed(cells: tuple[_CELL, ...], num_groups: int, num_raters: int) -> 
         # A weak half-normal-like prior on standard deviations (median about 0.4) keeps few raters from running off.
         return -(value + prior - 0.5 * float(logdet) + float(np.sum(logs - 0.5 * np.exp(2 * logs))))
 
-    found = minimize(loss, np.log([0.3, 0.3, 0.3, 0.3]), method="Nelder-Mead", options={"xatol": 0.02, "fatol": 0.01, "maxiter": 160})
+    found = minimize(
+        loss, np.log([0.3, 0.3, 0.3, 0.3]), method="Nelder-Mead", options={"xatol": 0.02, "fatol": 0.01, "maxiter": 160}
+    )
     logs = np.asarray(found.x, dtype=np.float64)
     mode, information, _ = fit(logs, best)
     covariance = cho_solve(cho_factor(information), np.eye(size))

@@ -57,7 +57,9 @@ def corrected_rates(counts_BC: FloatArray, gold: GoldErrors) -> tuple[FloatArray
             return np.where(valid, observed_hit, np.nan), np.where(valid, observed_false_alarm, np.nan)
         prevalence = (gold_1 / total + gold.specificity - 1) / (gold.sensitivity + gold.specificity - 1)
         prevalence = np.clip(prevalence, 1e-6, 1 - 1e-6)
-        share_1 = prevalence * gold.sensitivity / (prevalence * gold.sensitivity + (1 - prevalence) * (1 - gold.specificity))
+        share_1 = (
+            prevalence * gold.sensitivity / (prevalence * gold.sensitivity + (1 - prevalence) * (1 - gold.specificity))
+        )
         share_0 = (1 - prevalence) * gold.specificity
         share_0 = share_0 / (share_0 + prevalence * (1 - gold.sensitivity))
         # observed hit = s1 H + (1 - s1) F, observed false alarm = (1 - s0) H + s0 F
@@ -104,7 +106,9 @@ def _item_counts(rows: Sequence[Row], arm: str | None) -> tuple[FloatArray, int,
     return np.array([*items.values()]).reshape(-1, 6), n, unscored
 
 
-@estimator("corrected_detection", version=1, params=("of", "against", "statistic", "sensitivity", "specificity", "resamples"))
+@estimator(
+    "corrected_detection", version=1, params=("of", "against", "statistic", "sensitivity", "specificity", "resamples")
+)
 def corrected_detection(rows: Sequence[Row], *, params: Params, seed: int, level: float) -> Metric:
     """Signal detection of the arm `of` with gold missing for some answers, or known to err; less the mean over `against`.
 
@@ -115,7 +119,9 @@ def corrected_detection(rows: Sequence[Row], *, params: Params, seed: int, level
     name, statistic = "corrected_detection@1", choice_option(params, "statistic", STATISTICS)
     gold = GoldErrors(number_option(params, "sensitivity", 1.0), number_option(params, "specificity", 1.0))
     if gold.sensitivity + gold.specificity <= 1:
-        raise InputError("A gold label whose sensitivity and specificity add up to 1 or less says nothing of the truth.")
+        raise InputError(
+            "A gold label whose sensitivity and specificity add up to 1 or less says nothing of the truth."
+        )
     resamples, rng = int(number_option(params, "resamples", 1000)), np.random.default_rng(seed)
     of = None if params.get("of") is None else str(params["of"])
     against = [str(one) for one in params.get("against") or ()]  # type: ignore[union-attr]

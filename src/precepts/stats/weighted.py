@@ -30,7 +30,11 @@ def weighted_group(rows: Sequence[Row], *, params: Params, seed: int, level: flo
     sides = [mine]
     if choice_option(params, "against", ("nobody", "others")) == "others":
         sides.append([row for row in rows if str(row.get("arm")) != str(of)])
-    keys = ("score", "count", "score_b", "score_c") if measure == "rate" else ("score", "label", "count", "score_b", "score_c")
+    keys = (
+        ("score", "count", "score_b", "score_c")
+        if measure == "rate"
+        else ("score", "label", "count", "score_b", "score_c")
+    )
     found: list[tuple[FloatArray, FloatArray, FloatArray]] = []
     n = unscored = 0
     for side in sides:
@@ -53,7 +57,10 @@ def weighted_group(rows: Sequence[Row], *, params: Params, seed: int, level: flo
         exact = [float(s @ w / w.sum()) for s, _, w in found]
         value = exact[0] - (exact[1] if len(exact) == 2 else 0.0)
     elif measure == "gap":
-        moments = [Moments(float(w.sum()), float(s @ w), float(y @ w), float(s**2 @ w), float((s * y) @ w)) for s, y, w in found]
+        moments = [
+            Moments(float(w.sum()), float(s @ w), float(y @ w), float(s**2 @ w), float((s * y) @ w))
+            for s, y, w in found
+        ]
         value, interval = gap_against(moments, level=level)
     else:
         value, interval = auc_against(whole, level=level)
