@@ -44,12 +44,21 @@ def _verified(done: Audited) -> None:
 
 
 def test_a_scale_is_audited_at_every_cut_and_decided_at_one(tmp_path: Path, record_file: RecordFile):
-    frame = _ratings(np.random.default_rng(0)).drop("label").rename({"level": "label"}).with_columns(pl.col("gold").cast(pl.String))
+    frame = (
+        _ratings(np.random.default_rng(0))
+        .drop("label")
+        .rename({"level": "label"})
+        .with_columns(pl.col("gold").cast(pl.String))
+    )
     path = record_file(
         levels=["none", "some", "much"], columns={"positive": ["1", "some", "much"]}, margins={"criterion": 0.2}
     )
     done = _run(frame, path, tmp_path)
-    at = {row.slice.get("label", ""): row.value for row in done.report.levels if row.claim.endswith("/criterion") and row.slice["group"] == "b"}
+    at = {
+        row.slice.get("label", ""): row.value
+        for row in done.report.levels
+        if row.claim.endswith("/criterion") and row.slice["group"] == "b"
+    }
     assert at["at least some"] < at["at least much"]
     assert at[""] == pytest.approx(at["at least some"])
     assert all("label" not in one.evidence.slice for one in done.report.findings)
@@ -66,7 +75,11 @@ def test_classes_are_audited_one_against_the_rest(tmp_path: Path, record_file: R
                           "gold": gold, "label": said})  # fmt: skip
     done = _run(frame, record_file(classes=["x", "y", "z"], margins={"criterion": 0.2}), tmp_path)
     mine = frame.filter((pl.col("group") == "a") & (pl.col("gold") == "x"))
-    rates = {row.slice["label"]: row.value for row in done.report.levels if row.claim.endswith("hit_rate") and row.slice["group"] == "a"}
+    rates = {
+        row.slice["label"]: row.value
+        for row in done.report.levels
+        if row.claim.endswith("hit_rate") and row.slice["group"] == "a"
+    }
     assert rates["x"] == pytest.approx((mine["label"] == "x").mean())
     assert set(rates) == {"x", "y", "z"}
     _verified(done)
@@ -91,7 +104,9 @@ def test_without_gold_levels_come_from_agreement_and_there_is_no_verdict(tmp_pat
     assert done.report.findings == []
     assert {row.estimator for row in done.report.levels} == {"dawid_skene@1"}
     assert any("not identified" in note for note in done.report.notes)
-    gap = next(r for r in done.report.contrasts if r.claim.endswith("criterion_gap_without_gold") and r.slice["group"] == "a")
+    gap = next(
+        r for r in done.report.contrasts if r.claim.endswith("criterion_gap_without_gold") and r.slice["group"] == "a"
+    )
     assert gap.low > 0
     _verified(done)
 
@@ -105,7 +120,9 @@ def test_a_strict_rater_is_told_from_the_group_in_the_report(tmp_path: Path, rec
     of = next(r for r in done.report.contrasts if r.claim == "audit/labels/criterion_of_rater")
     assert (of.slice["rater"], of.slice["group"]) == ("r0", "a")
     assert of.low > 0.5
-    gaps = {r.claim: r.value for r in done.report.contrasts if r.slice["group"] == "a" and not r.params.get("sampled") == "b"}
+    gaps = {
+        r.claim: r.value for r in done.report.contrasts if r.slice["group"] == "a" and r.params.get("sampled") != "b"
+    }
     assert gaps["audit/labels/criterion_gap_without_rater"] < gaps["audit/labels/criterion_gap"]
     page = (done.run.path / "audit.html").read_text("utf-8")
     assert "Gaps in another light" in page
@@ -121,7 +138,10 @@ def test_a_calibrated_judge_is_audited_as_a_rater(tmp_path: Path, record_file: R
         rows.append({"id": str(k), "completion": "c", "groups": {"group": group}, "label": label, "category": "x"})
         said = int(rng.random() < (0.85 if label else 0.2))
         ratings.append({"id": str(k), "rater": "llm", "by": "judge", "said": said})
-        ratings += [{"id": str(k), "rater": f"p{j}", "by": "people", "said": int(rng.random() < (0.9 if label else 0.1))} for j in range(2)]
+        ratings += [
+            {"id": str(k), "rater": f"p{j}", "by": "people", "said": int(rng.random() < (0.9 if label else 0.1))}
+            for j in range(2)
+        ]
     for name, table in (("rows", rows), ("ratings", ratings)):
         (run / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in table), "utf-8")
     done = run_audit("labels", str(run), decision=record_file(), out=tmp_path / "run")

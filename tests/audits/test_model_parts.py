@@ -43,9 +43,9 @@ def _verified(done: Audited) -> int:
 
 def _value(done: Audited, claim: str, group: str, **slices: str) -> float | None:
     for row in [*done.report.levels, *done.report.contrasts]:
-        if row.claim == f"audit/model/{claim}" and row.slice.get("group") == group:
-            if all(row.slice.get(key) == value for key, value in slices.items()):
-                return row.value
+        wanted = {"group": group, **slices}
+        if row.claim == f"audit/model/{claim}" and all(row.slice.get(key) == value for key, value in wanted.items()):
+            return row.value
     raise AssertionError(f"no {claim} of {group}")
 
 
@@ -121,7 +121,9 @@ def test_stages_say_where_a_gap_arises_and_every_number_verifies(tmp_path: Path,
     first = first.with_columns(passed=pl.Series(keep.astype(int)))
     reviewed = first.filter(pl.col("passed") == 1)
     harsher = np.where(reviewed["group"] == "a", 0.3, 0.8)
-    second = reviewed.with_columns(stage=pl.lit("reviewer"), passed=pl.Series((rng.random(len(reviewed)) < harsher).astype(int)))
+    second = reviewed.with_columns(
+        stage=pl.lit("reviewer"), passed=pl.Series((rng.random(len(reviewed)) < harsher).astype(int))
+    )
     path = record_file(margins={"selection_rate": 0.1}, columns={"stage": "stage", "decision": "passed"})
     done = _run(pl.concat([first, second]), path, tmp_path)
     gaps = {stage: _value(done, "selection_rate_gap", "a", stage=stage) for stage in ("model", "reviewer")}
@@ -138,7 +140,13 @@ def test_classes_are_audited_one_against_the_rest(tmp_path: Path, record_file: R
     rng, n = np.random.default_rng(3), 900
     shares = rng.dirichlet([2, 2, 2], n)
     truth = [["x", "y", "z"][int(np.searchsorted(np.cumsum(row), rng.random()))] for row in shares]
-    frame = pl.DataFrame({"group": rng.choice(["a", "b"], n), "outcome": truth, **{f"score_{c}": shares[:, k] for k, c in enumerate("xyz")}})
+    frame = pl.DataFrame(
+        {
+            "group": rng.choice(["a", "b"], n),
+            "outcome": truth,
+            **{f"score_{c}": shares[:, k] for k, c in enumerate("xyz")},
+        }
+    )
     path = record_file(classes=["x", "y", "z"], margins={"calibration": 0.2})
     done = _run(frame, path, tmp_path)
     for name in "xyz":
@@ -152,7 +160,9 @@ def test_classes_are_audited_one_against_the_rest(tmp_path: Path, record_file: R
 def test_groups_known_by_probability_count_by_it(tmp_path: Path, record_file: RecordFile):
     rng = np.random.default_rng(4)
     frame = _scores(rng, 800)
-    hard = frame.with_columns(is_a=(pl.col("group") == "a").cast(pl.Float64), is_b=(pl.col("group") != "a").cast(pl.Float64)).drop("group")
+    hard = frame.with_columns(
+        is_a=(pl.col("group") == "a").cast(pl.Float64), is_b=(pl.col("group") != "a").cast(pl.Float64)
+    ).drop("group")
     path = record_file(membership={"group": {"a": "is_a", "b": "is_b"}}, margins={"calibration": 0.2})
     done = _run(hard, path, tmp_path)
     mine = frame.filter(pl.col("group") == "a")
@@ -181,7 +191,9 @@ def test_predictions_that_are_numbers_are_audited_by_their_errors(tmp_path: Path
     rng, n = np.random.default_rng(6), 600
     group = rng.choice(["a", "b", "c"], n)
     outcome = rng.normal(50, 10, n)
-    frame = pl.DataFrame({"group": group, "outcome": outcome, "score": outcome + rng.normal(0, 3, n) + 4 * (group == "a")})
+    frame = pl.DataFrame(
+        {"group": group, "outcome": outcome, "score": outcome + rng.normal(0, 3, n) + 4 * (group == "a")}
+    )
     path = record_file(score="value", margins={"mean_error": 1.0})
     done = _run(frame, path, tmp_path)
     error = (frame["score"] - frame["outcome"]).filter(frame["group"] == "a")
@@ -189,7 +201,10 @@ def test_predictions_that_are_numbers_are_audited_by_their_errors(tmp_path: Path
     from scipy.stats import ttest_ind
 
     others = (frame["score"] - frame["outcome"]).filter(frame["group"] != "a")
-    rows = [{"score": float(e), "score_b": float(e) ** 2, "count": 1, "arm": g} for e, g in zip(frame["score"] - frame["outcome"], group, strict=True)]
+    rows = [
+        {"score": float(e), "score_b": float(e) ** 2, "count": 1, "arm": g}
+        for e, g in zip(frame["score"] - frame["outcome"], group, strict=True)
+    ]
     found = estimate("moment_mean@1", rows, params={"of": "a", "against": "others"})
     welch = ttest_ind(error, others, equal_var=False).confidence_interval()
     assert (found.low, found.high) == pytest.approx((welch.low, welch.high), rel=1e-3)
@@ -212,14 +227,18 @@ def test_curves_of_equal_area_and_unlike_shape_are_told_apart():
     areas = []
     for arm in "ab":
         mine = [row for row in unlike if row["arm"] == arm]
-        found = counted_auc(*(np.array([row[key] for row in mine], dtype=float) for key in ("score", "label")), np.ones(len(mine)))
+        found = counted_auc(
+            *(np.array([row[key] for row in mine], dtype=float) for key in ("score", "label")), np.ones(len(mine))
+        )
         areas.append(found.value)
     assert areas[0] == pytest.approx(areas[1], abs=0.03)
     assert estimate("abroca@1", unlike, params={"of": "a"}).low > 0.01
 
 
 def test_a_roc_curve_by_hand():
-    curve = roc(np.array([0.0, 1.0, 1.0]), np.array([1.0, 1.0, 0.0]))  # highest score: one of two positives, no negative
+    curve = roc(
+        np.array([0.0, 1.0, 1.0]), np.array([1.0, 1.0, 0.0])
+    )  # highest score: one of two positives, no negative
     assert curve[256] == pytest.approx(1.0)
     assert curve[128] == pytest.approx(0.75)
 

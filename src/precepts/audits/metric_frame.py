@@ -58,6 +58,7 @@ class GroupMetrics:
         n_boot: int | None = None, ci_quantiles: Sequence[float] | None = None, ci_method: Method = "percentile",
         random_state: int = 0,
     ) -> None:  # fmt: skip
+        """Counts once, and draws the replicates."""
         given: Mapping[str, Metric] = metrics if isinstance(metrics, Mapping) else {_name_of(metrics): metrics}
         self.ci_quantiles = list(ci_quantiles or ())
         counted = {name: _NAMES[_name_of(metric)] for name, metric in given.items() if _name_of(metric) in _NAMES}

@@ -62,15 +62,28 @@ def _judged(run: Path) -> pl.LazyFrame:
         InputError: If the directory is not one.
     """
     if not (run / "rows.jsonl").is_file() or not (run / "ratings.jsonl").is_file():
-        raise InputError.at(run, None, "is not the calibration of a judge (rows.jsonl, ratings.jsonl); give one, or a table")
+        raise InputError.at(
+            run, None, "is not the calibration of a judge (rows.jsonl, ratings.jsonl); give one, or a table"
+        )
     rows, ratings = read_jsonl(run / "rows.jsonl"), read_jsonl(run / "ratings.jsonl")
     known = {
-        row["id"]: {**(row.get("groups") or {}), "category": row.get("category"), "clause": row.get("clause"), "gold": row["label"]}
+        row["id"]: {
+            **(row.get("groups") or {}),
+            "category": row.get("category"),
+            "clause": row.get("clause"),
+            "gold": row["label"],
+        }
         for row in rows
     }
     return pl.LazyFrame(
         [
-            {"item": one["id"], "rater": one["rater"], "label": one["said"], "by": one.get("by"), **known.get(one["id"], {})}
+            {
+                "item": one["id"],
+                "rater": one["rater"],
+                "label": one["said"],
+                "by": one.get("by"),
+                **known.get(one["id"], {}),
+            }
             for one in ratings
         ],
         infer_schema_length=None,
