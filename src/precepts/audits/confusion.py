@@ -50,7 +50,10 @@ def merge(parts: Iterable[Confusion]) -> Confusion:
     names = found[0].keys.columns
     if any(part.keys.columns != names for part in found):
         raise InputError("Counts of different group columns cannot be merged.")
-    cells = [part.keys.with_columns(pl.DataFrame(part.counts, schema=list("0123"))) for part in found]
+    cells = [
+        pl.concat([part.keys, pl.DataFrame(part.counts, schema=list("0123"), orient="row")], how="horizontal")
+        for part in found
+    ]
     whole = pl.concat(cells).group_by(names).agg(pl.col("0", "1", "2", "3").sum()).sort(names)
     counts = whole.select("0", "1", "2", "3").to_numpy()
     return Confusion(whole.select(names), counts, sum(part.num_unscored for part in found))

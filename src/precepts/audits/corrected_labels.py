@@ -104,7 +104,7 @@ def _pooled(cells: _Cells, out: Corrected, raters: Sequence[Rater]) -> None:
             row.model_copy(update={"slice": {**row.slice, "rater": rater[0]}, "baseline": "the typical rater there"})
         )
         others = [other for other in full if other != rater[1]]
-        rest = cells._replace(rows=[one for one in cells.rows if one["rater"] != rater[0]])
+        rest = cells._replace(rows=[one for one in cells.rows if one["rater"] not in (None, rater[0])])
         known = sorted({str(one["rater"]) for one in rest.rows})
         sampled = {"sampled": SAMPLED[cells.decision.generalise_to]}
         for statistic in ("dprime", "criterion"):

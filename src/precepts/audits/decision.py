@@ -148,6 +148,10 @@ class Decision(Frozen):
             raise ValueError("`costs_by_group` differ by group, which is the principle equity")
         if self.levels and self.classes:
             raise ValueError("give `levels` (an ordered scale) or `classes` (no order), not both")
+        if self.classes and self.columns.gold is None:
+            raise ValueError(
+                "raters of `classes` are audited against a gold label; without one give `levels` or two values"
+            )
         if len(self.levels) == 1 or len(self.classes) == 1:
             raise ValueError("`levels` and `classes` need at least two values")
         if len(self.membership) > 1 or any(name not in self.groups for name in self.membership):

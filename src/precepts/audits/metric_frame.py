@@ -61,7 +61,7 @@ class GroupMetrics:
         """Counts once, and draws the replicates."""
         given: Mapping[str, Metric] = metrics if isinstance(metrics, Mapping) else {_name_of(metrics): metrics}
         self.ci_quantiles = list(ci_quantiles or ())
-        counted = {name: _NAMES[_name_of(metric)] for name, metric in given.items() if _name_of(metric) in _NAMES}
+        counted = {name: _NAMES[_name_of(metric)] for name, metric in given.items() if _is_counted(metric)}
         slow = {name: metric for name, metric in given.items() if name not in counted and callable(metric)}
         if unknown := [name for name in given if name not in counted and name not in slow]:
             raise InputError(
@@ -125,11 +125,7 @@ class GroupMetrics:
         """`by_group` at each of `ci_quantiles`."""
         drawn = self._replicates()
         levels = tuple(self.ci_quantiles)
-        out = (
-            np.nanquantile(drawn.groups, levels, axis=0)
-            if not self._counted
-            else np.empty((len(levels), *self._groups.shape))
-        )
+        out = np.empty((len(levels), *self._groups.shape))
         for place, name in enumerate(self._names):
             one = drawn.groups[:, :, [place]]
             if name in self._counted:
@@ -197,6 +193,12 @@ class GroupMetrics:
 
 def _name_of(metric: Metric) -> str:
     return metric if isinstance(metric, str) else getattr(metric, "__name__", type(metric).__name__)
+
+
+def _is_counted(metric: Metric) -> bool:
+    """Whether counts give it: by name, or a function of a library that means by its name what counts do."""
+    known = isinstance(metric, str) or metric.__module__.split(".")[0] in ("sklearn", "fairlearn")
+    return known and _name_of(metric) in _NAMES
 
 
 def _pandas() -> Any:

@@ -75,8 +75,9 @@ def monitor(sources: Sequence[str], *, decision: Path, out: Path) -> Monitored:
         InputError: If a table was added before, or the record has no margin that can be watched.
     """
     record = load_decision(decision)
-    if not (names := [name for name in WATCHED if name in record.margins]):
-        raise InputError(f"{decision}: no margin can be watched; set one of {', '.join(WATCHED)} under `margins`.")
+    watchable = [name for name in WATCHED if name != "calibration" or record.score == "probability"]
+    if not (names := [name for name in watchable if name in record.margins]):
+        raise InputError(f"{decision}: no margin can be watched; set one of {', '.join(watchable)} under `margins`.")
     frozen, run = freeze(record, decision), Run(out)
     with run.locked():
         run.begin({"audit": "monitor", "decision_sha256": record.digest})

@@ -125,7 +125,11 @@ def require(frame: pl.LazyFrame, columns: Iterable[str], *, where: str) -> None:
 
 def with_groups(frame: pl.LazyFrame, decision: Decision) -> tuple[pl.LazyFrame, tuple[str, ...]]:
     """The frame with each group column as text, and the names of the groupings, their intersection last if asked for."""
-    texts = [pl.col(name).cast(pl.String).fill_null(MISSING).alias(name) for name in decision.groups]
+    schema = frame.collect_schema()
+    columns = {
+        name: pl.col(name).fill_nan(None) if schema[name].is_float() else pl.col(name) for name in decision.groups
+    }
+    texts = [column.cast(pl.String).fill_null(MISSING).alias(name) for name, column in columns.items()]
     frame = frame.with_columns(texts)
     if not (decision.intersections and len(decision.groups) > 1):
         return frame, decision.groups

@@ -127,8 +127,8 @@ def _acceleration(counts: FloatArray, names: tuple[str, ...]) -> FloatArray:
     """BCa's acceleration by group and measure, shape (groups, measures): one jackknife value a cell, weighted by its count."""
     less = counts[:, None, :] - np.eye(4)[None]  # drop one row of each cell: (groups, 4 cells, 4)
     values = measure_counts(less, names)
-    weights = np.where(np.isnan(values), 0.0, counts[:, :, None])
-    values = np.nan_to_num(values)
+    usable = np.isfinite(values) & (counts[:, :, None] > 0)
+    weights, values = np.where(usable, counts[:, :, None], 0.0), np.where(usable, values, 0.0)
     total = np.maximum(weights.sum(axis=1), 1e-300)
     centred = (weights * values).sum(axis=1)[:, None] / total[:, None] - values
     squares = (weights * centred**2).sum(axis=1)
@@ -153,6 +153,9 @@ def range_interval(values: FloatArray, replicates: FloatArray, *, level: float) 
         return (float("nan"),) * 3
     value = float(np.ptp(values[kept]))
     away = replicates[:, kept] - values[kept]
+    away = away[~np.isnan(away).all(axis=1)]
+    if not len(away):
+        return value, float("nan"), float("nan")
     spread = np.nanmax(away, axis=1) - np.nanmin(away, axis=1)
     reach = float(np.nanquantile(spread, level))
     return value, max(0.0, value - reach), value + reach

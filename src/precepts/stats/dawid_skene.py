@@ -6,6 +6,8 @@ mistake that all raters share is not identified: agreement looks like truth. Wit
 
 from __future__ import annotations
 
+import functools
+import zlib
 from collections.abc import Sequence
 from typing import NamedTuple, cast
 
@@ -83,17 +85,28 @@ def _tables(rows: Sequence[Row], arm: str | None) -> tuple[FloatArray, FloatArra
     return answers, counts, int(counts.sum()), total - int(counts.sum())
 
 
-def _statistic(found: DawidSkene, counts_IR: FloatArray, statistic: str) -> float:
-    """One number of the group: raters weighted by how much they rated."""
-    if statistic == "prevalence":
-        return found.prevalence
+def _statistics(found: DawidSkene, counts_IR: FloatArray) -> FloatArray:
+    """The numbers of `STATISTICS`, shape (5,): raters weighted by how much they rated."""
     weight = counts_IR.sum(axis=0) / counts_IR.sum()
-    if statistic == "hit_rate":
-        return float(weight @ found.hit)
-    if statistic == "correct_rejection_rate":
-        return float(1 - weight @ found.false_alarm)
-    hit, false_alarm = ndtri(weight @ found.hit), ndtri(weight @ found.false_alarm)
-    return float(hit - false_alarm) if statistic == "dprime" else float(-(hit + false_alarm) / 2)
+    hit, false_alarm = float(weight @ found.hit), float(weight @ found.false_alarm)
+    z_hit, z_false_alarm = ndtri(hit), ndtri(false_alarm)
+    return np.array(
+        [found.prevalence, z_hit - z_false_alarm, -(z_hit + z_false_alarm) / 2, hit, 1 - false_alarm], dtype=np.float64
+    )
+
+
+@functools.lru_cache(maxsize=64)
+def _resampled(answers: bytes, counts: bytes, raters: int, resamples: int, seed: int) -> tuple[FloatArray, FloatArray]:
+    """All statistics of one arm, shape (5,), and of resamples of its items, shape (resamples, 5); kept, as gaps share arms."""
+    answers_IR = np.frombuffer(answers, dtype=np.float64).reshape(-1, raters)
+    counts_IR = np.frombuffer(counts, dtype=np.float64).reshape(-1, raters)
+    # Arms are independent, so each draws from a stream of its own that does not depend on which others are read.
+    rng, even = np.random.default_rng([seed, zlib.crc32(answers)]), np.full(len(answers_IR), 1 / len(answers_IR))
+    drawn = np.empty((resamples, len(STATISTICS)))
+    for k in range(resamples):
+        weights = rng.multinomial(len(answers_IR), even).astype(np.float64)
+        drawn[k] = _statistics(dawid_skene(answers_IR, counts_IR, weights_I=weights, rounds=50), counts_IR)
+    return _statistics(dawid_skene(answers_IR, counts_IR), counts_IR), drawn
 
 
 @estimator("dawid_skene", version=1, params=("of", "against", "statistic", "resamples"))
@@ -105,7 +118,7 @@ def dawid_skene_estimate(rows: Sequence[Row], *, params: Params, seed: int, leve
     have fewer than three raters. What all raters get wrong alike is not identified and moves these numbers unseen.
     """
     name, statistic = "dawid_skene@1", choice_option(params, "statistic", STATISTICS)
-    resamples, rng = int(number_option(params, "resamples", 200)), np.random.default_rng(seed)
+    resamples, place = int(number_option(params, "resamples", 200)), STATISTICS.index(statistic)
     of = None if params.get("of") is None else str(params["of"])
     arms = [of, *(str(one) for one in cast("list[object]", params.get("against") or []))]
     values: list[float | None] = []
@@ -117,13 +130,9 @@ def dawid_skene_estimate(rows: Sequence[Row], *, params: Params, seed: int, leve
         if not len(answers) or float(np.mean((counts > 0).sum(axis=1) >= 3)) < 0.5:
             values.append(None)
             continue
-        whole = dawid_skene(answers, counts)
-        values.append(_statistic(whole, counts, statistic))
-        replicates = np.empty(resamples)
-        for k in range(resamples):
-            weights = rng.multinomial(len(answers), np.full(len(answers), 1 / len(answers))).astype(np.float64)
-            replicates[k] = _statistic(dawid_skene(answers, counts, weights_I=weights, rounds=50), counts, statistic)
-        drawn.append(replicates)
+        whole, replicates = _resampled(answers.tobytes(), counts.tobytes(), answers.shape[1], resamples, seed)
+        values.append(float(whole[place]))
+        drawn.append(replicates[:, place])
     rate = statistic in ("prevalence", "hit_rate", "correct_rejection_rate")
     unit = ("difference" if len(arms) > 1 else "rate") if rate else "z"
     known = [value for value in values if value is not None]
