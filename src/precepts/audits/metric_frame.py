@@ -78,7 +78,8 @@ class GroupMetrics:
         rows = _rows(table, self.counts, features) if slow else None
         self._groups, self._overall = self._values(counted, slow, rows)
         self._drawn = self._draw(counted, slow, rows, n_boot, random_state) if n_boot else None
-        self._counted, self._method = counted, ci_method
+        self._counted = counted
+        self._method: Method = ci_method
 
     def _values(self, counted: Mapping[str, str], slow: Mapping[str, Any], rows: _Rows | None) -> tuple[Any, Any]:
         size = len(self.counts.counts)

@@ -28,7 +28,7 @@ def _counts(rows: Sequence[Row], params: Params) -> tuple[FloatArray, int, int]:
     scores, place = np.unique(read.column(0), return_inverse=True)
     mine = np.array([str(row.get("arm")) == str(params.get("of")) for row in read.rows], dtype=np.int64)
     flat = ((1 - mine) * 2 + read.column(1).astype(np.int64)) * scores.size + place
-    counts = np.bincount(flat, read.column(2), minlength=4 * scores.size).reshape(2, 2, scores.size)
+    counts = np.bincount(flat, read.column(2), minlength=4 * scores.size).astype(np.float64).reshape(2, 2, scores.size)
     total = sum(int(row["count"]) for row in filled if isinstance(row["count"], int | float))
     n = int(read.column(2).sum())
     return counts, n, total - n
@@ -49,7 +49,9 @@ def abroca(rows: Sequence[Row], *, params: Params, seed: int, level: float) -> M
     rng, away = np.random.default_rng(seed), []
     for _ in range(int(number_option(params, "resamples", 300))):
         # Each side and outcome apart, as a curve needs some of both.
-        again = [[rng.multinomial(int(part.sum()), part / part.sum()) for part in side] for side in counts]
+        again = [
+            [rng.multinomial(int(part.sum()), part / part.sum()).astype(np.float64) for part in side] for side in counts
+        ]
         curve = roc(again[0][1], again[0][0]) - roc(again[1][1], again[1][0])
         away.append(float(np.mean(np.abs(curve - difference))))
     value, reach = float(np.mean(np.abs(difference))), float(np.quantile(away, level))

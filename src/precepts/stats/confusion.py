@@ -150,7 +150,7 @@ def range_interval(values: FloatArray, replicates: FloatArray, *, level: float) 
     """
     kept = ~np.isnan(values)
     if kept.sum() < 2:
-        return (float("nan"),) * 3
+        return float("nan"), float("nan"), float("nan")
     value = float(np.ptp(values[kept]))
     away = replicates[:, kept] - values[kept]
     away = away[~np.isnan(away).all(axis=1)]

@@ -108,7 +108,7 @@ def log_betting(differences: Sequence[FloatArray], counts: Sequence[FloatArray],
             stake = min(0.5 / (1 + margin), max(0.0, drift / (squares / n + drift**2))) if n else 0.0
             wealth[side] += float(number @ np.log1p(stake * (sign * values - margin)))
         n, total, squares = n + float(number.sum()), total + float(number @ values), squares + float(number @ values**2)
-    return float(np.logaddexp(*wealth) - math.log(2))
+    return float(np.logaddexp(wealth[0], wealth[1])) - math.log(2)
 
 
 @estimator("anytime_difference", version=1, params=("of",))
