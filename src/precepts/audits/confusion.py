@@ -90,7 +90,7 @@ def confusion_counts(
         one = binary(column, pl.Schema({column: schema[name]}), positive, seen, where=f"{where}, column {name!r}")
         parsed.append(one.alias(column))
     counted = counted.with_columns(*parsed)
-    texts = [_text(f"group {name}", schema[name]).alias(name) for name in groups]
+    texts = [group_text(f"group {name}", schema[name]).alias(name) for name in groups]
     unscored = counted.filter(pl.any_horizontal(pl.col("truth", "act").is_null()))["count"].sum()
     cell = pl.col("truth") * 2 + pl.col("act")
     sums = [pl.col("count").filter(cell == k).sum().alias(str(k)) for k in range(4)]
@@ -99,7 +99,8 @@ def confusion_counts(
     return Confusion(whole.select(list(groups)), counts, int(unscored))
 
 
-def _text(column: str, dtype: Any) -> pl.Expr:
+def group_text(column: str, dtype: Any) -> pl.Expr:
+    """The column's values as names of groups; NaN and null are `(missing)`."""
     found = pl.col(column)
     if dtype.is_float():
         found = found.fill_nan(None)

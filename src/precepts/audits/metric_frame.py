@@ -13,7 +13,7 @@ import narwhals as nw
 import numpy as np
 import polars as pl
 
-from precepts.audits.confusion import Confusion, confusion_counts
+from precepts.audits.confusion import Confusion, confusion_counts, group_text
 from precepts.errors import InputError, MissingError
 from precepts.stats.confusion import MEASURES, Method, Replicates, confusion_replicates, quantiles_of, range_interval
 from precepts.stats.distributions import FloatArray
@@ -241,7 +241,7 @@ def _table(y_true: Any, y_pred: Any, features: Any) -> pl.DataFrame:
 
 def _rows(table: pl.DataFrame, counts: Confusion, features: list[str]) -> _Rows:
     numbered = counts.keys.with_row_index("code")
-    texts = [pl.col(name).cast(pl.String).fill_null("(missing)") for name in features]
+    texts = [group_text(name, table.schema[name]) for name in features]
     coded = table.with_columns(texts).join(numbered, on=features, how="left", maintain_order="left")
     return _Rows(table["truth"].to_numpy(), table["act"].to_numpy(), coded["code"].to_numpy().astype(np.int64))
 

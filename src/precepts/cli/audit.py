@@ -119,7 +119,7 @@ def _audit(kind: str, source: str, decision: Path, out: Path | None, as_json: bo
 
 
 def _print(done: Audited) -> None:
-    from precepts.audits import report as text
+    from precepts.audits import report_tables as text
 
     report = done.report
     console = Console()
@@ -134,7 +134,7 @@ def _print(done: Audited) -> None:
     few = {"labels": ("hit rate", "correct rejections", "d′", "criterion c", text.TITLES["log_cost_ratio"]),
            "model": ("outcome rate", "over-prediction", text.TITLES["threshold_outcome"], "AUC", "selection rate")}  # fmt: skip
     for grouping, part in dict.fromkeys((row.slice["grouping"], text.part_of(row)) for row in report.levels):
-        header, rows = text.level_table(report, grouping, part)
+        header, rows = text.level_table(report.levels, grouping, part)
         keep = [0, *(header.index(name) for name in few[report.kind] if name in header)]
         keep = keep if len(keep) > 1 else list(range(min(6, len(header))))
         _table(
