@@ -74,7 +74,7 @@ def corrected_labels(cells: LabelCells, decision: Decision, source: Input, rater
         names = sorted({row["groups"][grouping] for row in cells.rows if not is_missing(row["groups"][grouping])})
         kept = [row for row in cells.rows if not is_missing(row["groups"][grouping])]
         one = _Cells(kept, grouping, names, decision, source, view)
-        if decision.columns.gold is None:
+        if decision.without_gold:
             _blind(one, out)
             continue
         _pooled(one, out, [rater for rater in raters if rater.grouping == grouping])

@@ -64,7 +64,7 @@ class Columns(Frozen):
     """Which columns of the table hold what. `positive` lists the values that count as 1; without it 1, 1.0 and true do."""
 
     label: str = "label"
-    gold: str | None = "gold"
+    gold: str = "gold"
     rater: str = "rater"
     item: str = "item"
     cluster: str | None = None
@@ -102,6 +102,8 @@ class Decision(Frozen):
     """Labels of an ordinal scale, lowest first; every cut between two is audited as a yes or no."""
     classes: tuple[str, ...] = ()
     """Classes without an order; each is audited against the rest. A model then has a column `score_CLASS` for each."""
+    without_gold: bool = False
+    """No truth is known of any rating: shares then come from agreement alone, and there are no verdicts."""
     gold_accuracy: dict[str, GoldAccuracy] = Field(default_factory=dict)
     """Accuracy of the gold label by group, or for all under `all`."""
     score: Literal["probability", "rank", "value"] = "probability"
@@ -148,7 +150,7 @@ class Decision(Frozen):
             raise ValueError("`costs_by_group` differ by group, which is the principle equity")
         if self.levels and self.classes:
             raise ValueError("give `levels` (an ordered scale) or `classes` (no order), not both")
-        if self.classes and self.columns.gold is None:
+        if self.classes and self.without_gold:
             raise ValueError(
                 "raters of `classes` are audited against a gold label; without one give `levels` or two values"
             )

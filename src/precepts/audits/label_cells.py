@@ -58,7 +58,14 @@ def label_cells(table: pl.LazyFrame, decision: Decision, *, where: str) -> Label
     """
     columns = decision.columns
     unit = columns.cluster or columns.item
-    needed = [columns.label, columns.rater, columns.item, unit, *decision.groups, *filter(None, [columns.gold])]
+    needed = [
+        columns.label,
+        columns.rater,
+        columns.item,
+        unit,
+        *decision.groups,
+        *([] if decision.without_gold else [columns.gold]),
+    ]
     require(table, needed, where=where)
     asked = _asked(table, decision, where=where)
     frame, groupings = with_groups(table.with_columns(*asked.values()), decision)
@@ -90,14 +97,8 @@ def label_cells(table: pl.LazyFrame, decision: Decision, *, where: str) -> Label
 def _asked(table: pl.LazyFrame, decision: Decision, *, where: str) -> dict[str, pl.Expr]:
     """By key of a cell, 1, 0 or null: the answer and the truth to every question of the record."""
     columns, schema = decision.columns, table.collect_schema()
-    roles = [("label", columns.label), ("gold", columns.gold)]
+    roles = [("label", columns.label), ("gold", None if decision.without_gold else columns.gold)]
     out: dict[str, pl.Expr] = {}
-    if not decision.classes:
-        for role, name in roles:
-            if name is None:
-                out[role] = pl.lit(None, dtype=pl.Int64)
-            else:
-                out[role] = binary(name, schema, columns.positive, distinct(table, name), where=where)
     scale = decision.levels or decision.classes
     for role, name in roles if scale else []:
         text = pl.lit(None, dtype=pl.String) if name is None else pl.col(name).cast(pl.String)
@@ -112,6 +113,11 @@ def _asked(table: pl.LazyFrame, decision: Decision, *, where: str) -> dict[str, 
                 out[f"{role}_is_{one}"] = (text == one).cast(pl.Int64)
             elif role == "label" and place:
                 out[f"at_{one}"] = pl.when(text.is_not_null()).then(text.is_in(scale[place:])).cast(pl.Int64)
+    for role, name in [] if decision.classes else roles:
+        if name is None:
+            out[role] = pl.lit(None, dtype=pl.Int64)
+        else:
+            out[role] = binary(name, schema, columns.positive, distinct(table, name), where=where)
     return {key: expression.alias(f"__{key}") for key, expression in out.items()}
 
 

@@ -60,7 +60,7 @@ def audit_labels(cells: LabelCells, decision: Decision, source: Input) -> LabelA
     levels: list[Evidence] = []
     contrasts: list[Evidence] = []
     findings: list[Finding] = []
-    if decision.columns.gold is None:
+    if decision.without_gold:
         return LabelAudit(_groups_without_gold(cells), [], [], [])
     asked = views(decision)
     for grouping in cells.groupings:

@@ -78,7 +78,7 @@ def _labels(run: Run, table: pl.LazyFrame, source: str, record: Decision, frozen
     cells = label_cells(table, record, where=source)
     run.write("cells", cells.rows)
     found = audit_labels(cells, record, _input(run))
-    plain = record.columns.gold is not None and not record.classes
+    plain = not record.without_gold and not record.classes
     raters = screen_raters(cells.rows, cells.groupings, record, _input(run)) if plain else []
     further = corrected_labels(cells, record, _input(run), raters)
     notes = [
