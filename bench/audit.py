@@ -152,7 +152,12 @@ def mcgrad(n: int = 1_000_000) -> float:
 
     def peer() -> float:
         found = MulticalibrationError(
-            df=table, label_column="outcome", score_column="score", categorical_segment_columns=list("abc"), max_depth=3
+            df=table,
+            label_column="outcome",
+            score_column="score",
+            categorical_segment_columns=list("abc"),
+            max_depth=3,
+            max_values_per_segment_feature=10,
         )
         return float(found.mce_sigma)
 
