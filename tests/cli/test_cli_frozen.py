@@ -23,6 +23,7 @@ COMMANDS = {
     "audit": "",
     "audit labels": "source --decision --out --json",
     "audit model": "source --decision --out --json",
+    "audit monitor": "sources --decision --out --json",
     "audit freeze": "decision",
     "audit example": "",
     "audit verify": "run",

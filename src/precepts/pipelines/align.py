@@ -13,7 +13,7 @@ from precepts.cards import CardPaths, build_card
 from precepts.judges import rules_quality
 from precepts.pipelines.config import AlignConfig, config_of, policy_of
 from precepts.pipelines.data import data_stage
-from precepts.pipelines.evaluate import SFT, eval_stage
+from precepts.pipelines.evaluate import BASE, SFT, eval_stage
 from precepts.pipelines.examples import card_examples
 from precepts.pipelines.rl import ARM, STAGE, RLOptions, Start, finished_starts, rl_stage
 from precepts.pipelines.sft import sft_stage
