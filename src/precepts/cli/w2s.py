@@ -10,6 +10,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from precepts.cli import w2s_chess
+from precepts.cli.w2s_cells import cell
 from precepts.runs import Run, to_json
 from precepts.types import Evidence
 
@@ -17,6 +19,7 @@ app = typer.Typer(
     no_args_is_help=True, rich_markup_mode=None,
     help="What a strong model learns from a weaker supervisor's labels, how much is lost, and which method recovers most.",
 )  # fmt: skip
+app.add_typer(w2s_chess.app, name="chess")
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 
 
@@ -30,7 +33,8 @@ def run(
     seeds: Annotated[int, typer.Option(min=1, help="How many seeds.")] = 10,
     rows: Annotated[int, typer.Option(min=0, help="At most how many rows of a task; 0 for all.")] = 3000,
     epochs: Annotated[int, typer.Option(min=1, help="Epochs of a head.")] = 8,
-    as_json: AsJson = False,
+    as_json: app.add_typer(w2s_chess.app, name="chess")
+AsJson = False,
 ) -> None:  # fmt: skip
     """Weak supervisor, its labels, student, ceiling; PGR with intervals, and a page. Run again, it goes on where it stopped."""
     from precepts.pipelines.w2s import W2SConfig, run_w2s
@@ -59,7 +63,8 @@ def run(
 @app.command("task")
 def task(
     name: Annotated[str | None, typer.Argument(help="A registered task, or a CSV or JSONL file of your own.")] = None,
-    as_json: AsJson = False,
+    as_json: app.add_typer(w2s_chess.app, name="chess")
+AsJson = False,
 ) -> None:
     """Lists the registered tasks; or checks one and says what a run would use of it."""
     from precepts.data import classification_entry
@@ -115,14 +120,5 @@ def _table(name: str, evidence: list[Evidence]) -> Table:
         if "supervisor" not in row.slice:
             by_arm.setdefault(row.slice["arm"], {})[row.claim.removeprefix("w2s/")] = row
     for arm, rows in by_arm.items():
-        table.add_row(arm, *(_cell(rows.get(claim)) for claim in ("accuracy", "pgr", "pgr_gain")))
+        table.add_row(arm, *(cell(rows.get(claim)) for claim in ("accuracy", "pgr", "pgr_gain")))
     return table
-
-
-def _cell(row: Evidence | None) -> str:
-    if row is None:
-        return ""
-    if row.value is None:
-        return "undefined: no gap"
-    interval = f" [{row.low:.2f}, {row.high:.2f}]" if row.low is not None and row.high is not None else ""
-    return f"{row.value:.3f}{interval}"

@@ -5,16 +5,16 @@ from __future__ import annotations
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from pydantic import Field
 
 from precepts.errors import InputError
 from precepts.models import model_path
-from precepts.runs import Row, Run, command_line, file_digest
-from precepts.stats import FloatArray, estimate, lookup
-from precepts.types import Evidence, Frozen, Input
+from precepts.pipelines.w2s_evidence import Scores
+from precepts.runs import Row, Run, command_line
+from precepts.stats import FloatArray
+from precepts.types import Evidence, Frozen
 from precepts.w2s.examples import Example, Task
 from precepts.w2s.experiment import EARLY, GUARDED, pooled, score_rows, students, supervise
 from precepts.w2s.features import FeatureSource, FeatureStore, default_layer
@@ -113,52 +113,27 @@ def _run_task(stage: Run, task: Task, config: W2SConfig) -> None:
 
 def measure(run: Run, task: str, config: W2SConfig) -> list[Evidence]:
     """Every number of one task, each from its scores alone."""
-    stage = run.stage(task)
-    rows = stage.rows("scores")
-    table = stage.table("scores")
-    file = Input(path=str(table.relative_to(run.path)), sha256=file_digest(table))
+    scores = Scores(run, run.stage(task), slice_={"task": task}, model=config.strong)
     arms = ["naive", *(name for name in config.methods if name != "naive"), EARLY, GUARDED]
-    out: list[Evidence] = []
-
-    def add(
-        claim: str, estimator: str, slice_: dict[str, str], params: dict[str, Any], where: dict[str, Any] | None = None
-    ) -> None:
-        selected = [row for row in rows if all(row[k] == v for k, v in (where or {}).items())]
-        params = {**params, "cluster": "group", "seed": "seed"}
-        fields = {k: v for k, v in params.items() if isinstance(v, str)}
-        found = estimate(
-            estimator, [{key: lookup(row, name) for key, name in fields.items()} for row in selected], params=params
-        )
-        out.append(
-            Evidence(
-                claim=f"w2s/{claim}", slice={"task": task, **slice_}, value=found.value, low=found.low, high=found.high,
-                n=found.n, n_unscored=found.n_unscored, unit=found.unit, estimator=estimator, params=params,
-                inputs=(file.model_copy(update={"where": where or {}}),), model=config.strong, run=str(run.path.name),
-                better="neither" if claim.startswith("agreement") else "higher",
-                baseline="naive" if claim == "pgr_gain" else None,
-            )
-        )  # fmt: skip
-
     gap = {"score_b": "weak", "score_c": "ceiling", "margin": config.margin}
-    add("accuracy", "crossed_mean@1", {"arm": "supervisor"}, {"score": "weak"})
-    add("accuracy", "crossed_mean@1", {"arm": "ceiling"}, {"score": "ceiling"})
-    add("gap", "crossed_difference@1", {"arm": "ceiling"}, {"score": "ceiling", "score_b": "weak"})
+    scores.add("accuracy", "crossed_mean@1", {"arm": "supervisor"}, {"score": "weak"})
+    scores.add("accuracy", "crossed_mean@1", {"arm": "ceiling"}, {"score": "ceiling"})
+    scores.add("gap", "crossed_difference@1", {"arm": "ceiling"}, {"score": "ceiling", "score_b": "weak"})
     for arm in arms:
-        score = {"score": f"correct.{arm}"}
-        add("accuracy", "crossed_mean@1", {"arm": arm}, score)
-        add("pgr", "crossed_pgr@1", {"arm": arm}, {**score, **gap})
+        score, naive = {"score": f"correct.{arm}"}, "correct.naive"
+        scores.add("accuracy", "crossed_mean@1", {"arm": arm}, score)
+        scores.add("pgr", "crossed_pgr@1", {"arm": arm}, {**score, **gap})
         if arm != "naive":
-            add("pgr_gain", "crossed_pgr_gain@1", {"arm": arm}, {**score, **gap, "score_d": "correct.naive"})
-            add("gain_over_naive", "crossed_difference@1", {"arm": arm}, {**score, "score_b": "correct.naive"})
-        for right, name in ((1, "right"), (0, "wrong")):
-            add(
-                "agreement",
-                "crossed_mean@1",
-                {"arm": arm, "supervisor": name},
-                {"score": f"agrees.{arm}"},
-                {"weak": right},
+            scores.add(
+                "pgr_gain", "crossed_pgr_gain@1", {"arm": arm}, {**score, **gap, "score_d": naive}, baseline="naive"
             )
-    return out
+            scores.add("gain_over_naive", "crossed_difference@1", {"arm": arm}, {**score, "score_b": naive})
+        for right, name in ((1, "right"), (0, "wrong")):
+            scores.add(
+                "agreement", "crossed_mean@1", {"arm": arm, "supervisor": name}, {"score": f"agrees.{arm}"},
+                where={"weak": right}, better="neither",
+            )  # fmt: skip
+    return scores.found
 
 
 def guard_rows(run: Run, tasks: Sequence[str], evidence: Sequence[Evidence]) -> list[Row]:

@@ -112,7 +112,9 @@ def _lichess(path: Path) -> Iterator[tuple[int, Puzzle]]:
     reader = csv.DictReader(io.StringIO(_text(path), newline=""))
     missing = [name for name in _LICHESS if name not in (reader.fieldnames or ())]
     if missing:
-        raise InputError.at(path, 1, f"has no column {', '.join(missing)}; Lichess's puzzles have {', '.join(_LICHESS)}")
+        raise InputError.at(
+            path, 1, f"has no column {', '.join(missing)}; Lichess's puzzles have {', '.join(_LICHESS)}"
+        )
     for row in reader:
         line, moves = reader.line_num, (row["Moves"] or "").split()
         if len(moves) < 2:
