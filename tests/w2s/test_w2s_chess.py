@@ -13,8 +13,11 @@ import pytest
 
 from precepts.errors import InputError, MissingError
 
-chess = pytest.importorskip("chess")
-torch = pytest.importorskip("torch")
+pytest.importorskip("chess")
+pytest.importorskip("torch")
+
+import chess
+import torch
 
 from precepts.w2s.chess_experiment import chess_pool, chess_split
 from precepts.w2s.chess_model import Fitting, Reader, Size, encode, fit, move_number, position_text, probabilities
@@ -173,6 +176,11 @@ def test_made_puzzles_have_one_best_move_and_are_the_same_for_a_seed(engine):
     assert all(chess.Board(m.fen).is_legal(chess.Move.from_uci(m.move)) for made in first for m in made.moves)
 
 
+def test_a_program_that_is_no_engine_is_refused():
+    with pytest.raises(InputError, match="UCI engine"):
+        next(make_puzzles("/bin/false", puzzles=1, seed=0))
+
+
 def test_the_engines_puzzles_are_confirmed(tmp_path):
     try:
         path = engine_path()
@@ -181,7 +189,7 @@ def test_the_engines_puzzles_are_confirmed(tmp_path):
     puzzles = [p for made in make_puzzles(path, puzzles=2, seed=1) for p in made.puzzles]
     import chess.engine
 
-    with chess.engine.SimpleEngine.popen_uci(path) as player:
+    with chess.engine.SimpleEngine.popen_uci(path, timeout=300) as player:
         for puzzle in puzzles[:2]:
             board = chess.Board(puzzle.fen)
             assert player.analyse(board, chess.engine.Limit(nodes=30_000))["pv"][0].uci() == puzzle.best

@@ -27,14 +27,14 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")
 def run(
     tasks: Annotated[list[str], typer.Argument(help="Registered tasks, or CSV or JSONL files of your own.", metavar="TASK…")],
     out: Annotated[Path, typer.Option(help="The run directory.")],
-    weak: Annotated[str, typer.Option(help="Supervisor: tfidf, tfidf-chars, people, or MODEL[@LAYER].")] = "tfidf",
-    strong: Annotated[str, typer.Option(help="Student: MODEL[@LAYER], a linear head on frozen features.")] = "precepts/smollm2-135m",
+    weak: Annotated[str, typer.Option(help="Supervisor: tfidf, tfidf-chars, people, MODEL[@LAYER], lora:MODEL or full:MODEL.")] = "tfidf",
+    strong: Annotated[str, typer.Option(help="Student: MODEL[@LAYER] (a head on its features), lora:MODEL or full:MODEL.")] = "precepts/smollm2-135m",
     method: Annotated[list[str] | None, typer.Option(help="Again for more; naive is always run; `all` for all.")] = None,
     seeds: Annotated[int, typer.Option(min=1, help="How many seeds.")] = 10,
     rows: Annotated[int, typer.Option(min=0, help="At most how many rows of a task; 0 for all.")] = 3000,
     epochs: Annotated[int, typer.Option(min=1, help="Epochs of a head.")] = 8,
-    as_json: app.add_typer(w2s_chess.app, name="chess")
-AsJson = False,
+    generative: Annotated[bool, typer.Option("--generative", help="Also students that first read the task's texts without labels.")] = False,
+    as_json: AsJson = False,
 ) -> None:  # fmt: skip
     """Weak supervisor, its labels, student, ceiling; PGR with intervals, and a page. Run again, it goes on where it stopped."""
     from precepts.pipelines.w2s import W2SConfig, run_w2s
@@ -48,7 +48,7 @@ AsJson = False,
         names = [name for name, m in METHODS.items() if name != "naive" and (binary or not m.binary_only)]
     config = W2SConfig(
         tasks=tuple(tasks), weak=weak, strong=strong, methods=tuple(names), seeds=seeds, rows=rows or None,
-        heads=HeadSettings(epochs=epochs),
+        heads=HeadSettings(epochs=epochs), generative=generative,
     )  # fmt: skip
     found = run_w2s(Run(out), config)
     if as_json:
@@ -63,8 +63,7 @@ AsJson = False,
 @app.command("task")
 def task(
     name: Annotated[str | None, typer.Argument(help="A registered task, or a CSV or JSONL file of your own.")] = None,
-    as_json: app.add_typer(w2s_chess.app, name="chess")
-AsJson = False,
+    as_json: AsJson = False,
 ) -> None:
     """Lists the registered tasks; or checks one and says what a run would use of it."""
     from precepts.data import classification_entry

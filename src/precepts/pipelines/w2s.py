@@ -12,11 +12,12 @@ from pydantic import Field
 from precepts.errors import InputError
 from precepts.models import model_path
 from precepts.pipelines.w2s_evidence import Scores
+from precepts.progress import progress
 from precepts.runs import Row, Run, command_line
 from precepts.stats import FloatArray
 from precepts.types import Evidence, Frozen
 from precepts.w2s.examples import Example, Task
-from precepts.w2s.experiment import EARLY, GUARDED, pooled, score_rows, students, supervise
+from precepts.w2s.experiment import EARLY, GUARDED, Labeller, Outcome, pooled, score_rows, students, supervise
 from precepts.w2s.features import FeatureSource, FeatureStore, default_layer
 from precepts.w2s.guard import TOLERANCE, rank_correlation
 from precepts.w2s.heads import HeadSettings
@@ -24,6 +25,11 @@ from precepts.w2s.methods import methods_named
 from precepts.w2s.splits import pool, split
 from precepts.w2s.supervisors import BUILT_IN, Supervisor
 from precepts.w2s.tasks import load_task
+from precepts.w2s.tuned import Tuning, tune_on_texts, tuned_ref
+from precepts.w2s.tuned_experiment import tuned_labeller, tuned_students
+
+GENERATIVE = "generative"
+"""Arms that begin so are of a student that first read the task's texts without labels."""
 
 
 class W2SConfig(Frozen):
@@ -37,6 +43,14 @@ class W2SConfig(Frozen):
     rows: int | None = 3000
     margin: float = Field(default=0.02, gt=0)
     heads: HeadSettings = HeadSettings()
+    tuning: Tuning = Tuning()
+    generative: bool = False
+
+    @property
+    def arms(self) -> list[str]:
+        """The students, in the order in which they are shown."""
+        named = ["naive", *(name for name in self.methods if name != "naive")]
+        return [*named, EARLY, GUARDED, *(f"{GENERATIVE}-{name}" for name in named if self.generative)]
 
 
 def run_w2s(run: Run, config: W2SConfig) -> list[Evidence]:
@@ -79,15 +93,29 @@ def _run_task(stage: Run, task: Task, config: W2SConfig) -> None:
     num_classes = len(task.classes)
     examples, test, rest = pool(task, rows=config.rows)
     splits = [split(examples, rest, seed=seed, num_classes=num_classes) for seed in range(config.seeds)]
-    strong = _features(config.strong, examples)
-    weak_features = None if config.weak in BUILT_IN else _features(config.weak, examples)
     labelled = supervise(
-        Supervisor(config.weak), examples, splits, test, num_classes=num_classes, features_ND=weak_features
-    )
-    methods = methods_named(list(config.methods), num_classes=num_classes)
-    outcome = students(
-        methods, _guarded(config), examples, splits, labelled, test, strong, num_classes=num_classes, settings=config.heads
+        Supervisor(config.weak), examples, splits, test, num_classes=num_classes,
+        features_ND=None if config.weak in BUILT_IN or tuned_ref(config.weak) else _features(config.weak, examples),
+        labeller=_labeller(config, examples, num_classes),
     )  # fmt: skip
+    methods = methods_named(list(config.methods), num_classes=num_classes)
+
+    def trained(strong: str) -> Outcome:
+        if (tuned := tuned_ref(strong)) is not None:
+            return tuned_students(
+                _local(tuned.model), tuned.kind, methods, _guarded(config), examples, splits, labelled, test,
+                num_classes=num_classes, settings=config.tuning,
+            )  # fmt: skip
+        return students(
+            methods, _guarded(config), examples, splits, labelled, test, _features(strong, examples),
+            num_classes=num_classes, settings=config.heads,
+        )  # fmt: skip
+
+    outcome = trained(config.strong)
+    if config.generative:
+        read = _after_reading(stage, config, [text for i in rest for text in examples[i].texts])
+        again = trained(read).test
+        outcome.test.update({f"{GENERATIVE}-{m.name}": again[m.name] for m in methods})
     if stage.path.exists():
         shutil.rmtree(stage.path)  # half of an earlier try
     stage.begin({"task": task.name, "digest": task.digest, "citation": task.citation, "licence": task.licence})
@@ -114,12 +142,11 @@ def _run_task(stage: Run, task: Task, config: W2SConfig) -> None:
 def measure(run: Run, task: str, config: W2SConfig) -> list[Evidence]:
     """Every number of one task, each from its scores alone."""
     scores = Scores(run, run.stage(task), slice_={"task": task}, model=config.strong)
-    arms = ["naive", *(name for name in config.methods if name != "naive"), EARLY, GUARDED]
     gap = {"score_b": "weak", "score_c": "ceiling", "margin": config.margin}
     scores.add("accuracy", "crossed_mean@1", {"arm": "supervisor"}, {"score": "weak"})
     scores.add("accuracy", "crossed_mean@1", {"arm": "ceiling"}, {"score": "ceiling"})
     scores.add("gap", "crossed_difference@1", {"arm": "ceiling"}, {"score": "ceiling", "score_b": "weak"})
-    for arm in arms:
+    for arm in config.arms:
         score, naive = {"score": f"correct.{arm}"}, "correct.naive"
         scores.add("accuracy", "crossed_mean@1", {"arm": arm}, score)
         scores.add("pgr", "crossed_pgr@1", {"arm": arm}, {**score, **gap})
@@ -167,13 +194,52 @@ def _guarded(config: W2SConfig) -> str:
     return next((name for name in ("logconf", *config.methods) if name in config.methods and name != "naive"), "naive")
 
 
-def _features(ref: str, examples: Sequence[Example]) -> FloatArray:
-    """Frozen features of every row by `MODEL[@LAYER]`."""
-    name, at, layer = ref.rpartition("@")
-    name, number = (name, int(layer)) if at and layer.isdigit() else (ref, None)
+def _labeller(config: W2SConfig, examples: Sequence[Example], num_classes: int) -> Labeller | None:
+    """A supervisor that is fine-tuned, if the reference names one."""
+    tuned = tuned_ref(config.weak)
+    if tuned is None:
+        return None
+    return tuned_labeller(
+        _local(tuned.model), tuned.kind, examples, num_classes=num_classes, settings=config.tuning
+    )  # fmt: skip
+
+
+def _after_reading(stage: Run, config: W2SConfig, texts: Sequence[str]) -> str:
+    """The student's reference with its model fine-tuned on the task's training texts, kept beside the stage."""
+    tuned = tuned_ref(config.strong)
+    name, layer = (tuned.model, None) if tuned else _parts(config.strong)
+    out = stage.path.with_name(f"{stage.path.name}-{GENERATIVE}") / "model"
+    if not out.exists():
+        shutil.rmtree(out.parent, ignore_errors=True)
+        out.parent.mkdir(parents=True)
+        settings = config.tuning.model_copy(update={"epochs": 1})
+        with progress("reading the task's texts", len(texts), unit="texts") as bar:
+            tune_on_texts(_local(name), texts, out, settings=settings, tick=bar.advance)
+    if tuned:
+        return f"{tuned.kind}:{out}"
+    return f"{out}@{layer or default_layer(_local(name))}"
+
+
+def _local(name: str) -> Path:
+    """The directory of a model that runs here."""
     path = model_path(name)
     if path is None:
-        raise InputError(f"{ref} is served elsewhere; frozen features need a model that runs here.")
-    store = FeatureStore(FeatureSource(Path(path), number or default_layer(Path(path))))
+        raise InputError(
+            f"{name} is served elsewhere; its states and weights are needed, so give a model that runs here."
+        )
+    return Path(path)
+
+
+def _parts(ref: str) -> tuple[str, int | None]:
+    """`MODEL[@LAYER]` in its parts."""
+    name, at, layer = ref.rpartition("@")
+    return (name, int(layer)) if at and layer.isdigit() else (ref, None)
+
+
+def _features(ref: str, examples: Sequence[Example]) -> FloatArray:
+    """Frozen features of every row by `MODEL[@LAYER]`."""
+    name, layer = _parts(ref)
+    path = _local(name)
+    store = FeatureStore(FeatureSource(path, layer or default_layer(path)))
     texts = [text for example in examples for text in example.texts]
     return pooled(store.vectors(texts), len(examples[0].texts))

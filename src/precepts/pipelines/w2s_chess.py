@@ -15,7 +15,13 @@ from precepts.progress import progress
 from precepts.runs import Run, command_line, file_digest, write_atomic
 from precepts.types import Evidence, Frozen
 from precepts.w2s.chess_experiment import (
-    CEILING, CHESS_METHODS, EASY, ZERO_SHOT, chess_pool, chess_seed, chess_split,
+    CEILING,
+    CHESS_METHODS,
+    EASY,
+    ZERO_SHOT,
+    chess_pool,
+    chess_seed,
+    chess_split,
 )  # fmt: skip
 from precepts.w2s.chess_model import Fitting, Positions, Reader, Size, encode, fit
 from precepts.w2s.engine_puzzles import PuzzleSettings, engine_path, make_puzzles

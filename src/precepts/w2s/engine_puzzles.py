@@ -13,7 +13,7 @@ import shutil
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from precepts.errors import MissingError
+from precepts.errors import InputError, MissingError
 from precepts.types import Frozen
 from precepts.w2s.puzzles import GameMove, Puzzle, chess_module
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     import chess.engine
 
 _MATE = 10_000
+_PATIENCE_S = 300.0
 _PLACES = ("stockfish", "/usr/games/stockfish")
 
 
@@ -80,6 +81,7 @@ def make_puzzles(
         settings: Of games and checks.
 
     Raises:
+        InputError: If the engine does not speak UCI.
         MissingError: If `chess` is not installed.
     """
     chess_module()
@@ -87,7 +89,13 @@ def make_puzzles(
 
     chosen, rng, found, number = settings or PuzzleSettings(), random.Random(seed), 0, 0
     seen: set[str] = set()
-    with chess.engine.SimpleEngine.popen_uci(engine) as player:
+    try:
+        opened = chess.engine.SimpleEngine.popen_uci(engine, timeout=_PATIENCE_S)
+    except (OSError, TimeoutError, chess.engine.EngineError) as error:
+        raise InputError(
+            f"{engine} does not answer as a UCI engine ({error}). Give another with --engine PATH."
+        ) from None
+    with opened as player:
         player.configure({"Threads": 1, "Hash": 1})
         while found < puzzles:
             made = _game(player, rng, f"{seed}-{number}", chosen)
