@@ -60,6 +60,40 @@ def run(
     print(f"evidence: {out / 'evidence.jsonl'}")
 
 
+@app.command("ladder")
+def ladder(
+    file: Annotated[Path, typer.Argument(help="YAML: `models:` and a list of `name` and `ref`, weakest first.")],
+    task: Annotated[str, typer.Argument(help="A registered task, or a CSV or JSONL file of your own.")],
+    out: Annotated[Path, typer.Option(help="The run directory.")],
+    method: Annotated[list[str] | None, typer.Option(help="Again for more; naive is always run.")] = None,
+    seeds: Annotated[int, typer.Option(min=1, help="How many seeds.")] = 10,
+    rows: Annotated[int, typer.Option(min=0, help="At most how many rows; 0 for all.")] = 3000,
+    as_json: AsJson = False,
+) -> None:
+    """Every supervisor with every student above it, bootstrapping from the first to the last, and what each student is worth."""
+    from precepts.pipelines.w2s import W2SConfig
+    from precepts.pipelines.w2s_ladder import run_ladder
+
+    methods = tuple(dict.fromkeys(method or ["logconf"]))
+    run = Run(out)
+    found = run_ladder(run, file, W2SConfig(tasks=(task,), methods=methods, seeds=seeds, rows=rows or None))
+    read = run.rows("ladder")
+    if as_json:
+        print(to_json({"v": 1, "run": str(out), "evidence": found, "ladder": read}, indent=1))
+        return
+    worth = {(r["weak"], r["strong"], r["arm"]): r["matches"] for r in read if r["kind"] == "pair"}
+    table = Table(title=f"{task} (95 % intervals over seeds and rows)", title_justify="left")
+    for column in ("supervisor", "student", "arm", "accuracy", "PGR", "as good as, on truth"):
+        table.add_column(column)
+    pgr = {tuple(e.slice.values()): e for e in found if e.claim == "w2s/pgr"}
+    for e in found:
+        if e.claim == "w2s/accuracy" and e.slice["arm"] not in ("naive-early", "guarded"):
+            key = (e.slice["weak"], e.slice["strong"], e.slice["arm"])
+            table.add_row(*key, cell(e), cell(pgr.get(tuple(e.slice.values()))), worth.get(key) or "")
+    Console().print(table)
+    print(f"evidence: {out / 'evidence.jsonl'}")
+
+
 @app.command("task")
 def task(
     name: Annotated[str | None, typer.Argument(help="A registered task, or a CSV or JSONL file of your own.")] = None,

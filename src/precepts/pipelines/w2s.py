@@ -75,9 +75,9 @@ def run_w2s(run: Run, config: W2SConfig) -> list[Evidence]:
         for task in tasks:
             stage = run.stage(task.name)
             if not stage.finished:
-                _run_task(stage, task, config)
+                run_task(stage, task, config)
             if not stage.table("evidence").exists():
-                stage.write("evidence", measure(run, task.name, config))
+                stage.write("evidence", measure(run, stage, {"task": task.name}, config))
             evidence += [Evidence.model_validate(row) for row in stage.rows("evidence")]
         run.write("evidence", evidence)
         run.write("guard", guard_rows(run, [t.name for t in tasks], evidence))
@@ -88,14 +88,14 @@ def run_w2s(run: Run, config: W2SConfig) -> list[Evidence]:
     return evidence
 
 
-def _run_task(stage: Run, task: Task, config: W2SConfig) -> None:
+def run_task(stage: Run, task: Task, config: W2SConfig) -> None:
     """Weak labels, students and scores of one task."""
     num_classes = len(task.classes)
     examples, test, rest = pool(task, rows=config.rows)
     splits = [split(examples, rest, seed=seed, num_classes=num_classes) for seed in range(config.seeds)]
     labelled = supervise(
         Supervisor(config.weak), examples, splits, test, num_classes=num_classes,
-        features_ND=None if config.weak in BUILT_IN or tuned_ref(config.weak) else _features(config.weak, examples),
+        features_ND=None if config.weak in BUILT_IN or tuned_ref(config.weak) else features_of(config.weak, examples),
         labeller=_labeller(config, examples, num_classes),
     )  # fmt: skip
     methods = methods_named(list(config.methods), num_classes=num_classes)
@@ -107,7 +107,7 @@ def _run_task(stage: Run, task: Task, config: W2SConfig) -> None:
                 num_classes=num_classes, settings=config.tuning,
             )  # fmt: skip
         return students(
-            methods, _guarded(config), examples, splits, labelled, test, _features(strong, examples),
+            methods, _guarded(config), examples, splits, labelled, test, features_of(strong, examples),
             num_classes=num_classes, settings=config.heads,
         )  # fmt: skip
 
@@ -134,14 +134,14 @@ def _run_task(stage: Run, task: Task, config: W2SConfig) -> None:
     )
     stage.write("curves", outcome.curves)
     stage.write("verdict", [outcome.verdict._asdict()])
-    stage.write("scores", score_rows(outcome, labelled, examples, test))
+    stage.write("scores", score_rows(outcome.test, labelled, examples, test))
     sizes = {name: [len(getattr(part, name)) for part in splits] for name in splits[0]._fields}
     stage.finish(rows={"test": len(test), **sizes})
 
 
-def measure(run: Run, task: str, config: W2SConfig) -> list[Evidence]:
-    """Every number of one task, each from its scores alone."""
-    scores = Scores(run, run.stage(task), slice_={"task": task}, model=config.strong)
+def measure(run: Run, stage: Run, slice_: dict[str, str], config: W2SConfig) -> list[Evidence]:
+    """Every number of one stage, each from its scores alone; `slice_` says what the stage is of."""
+    scores = Scores(run, stage, slice_=slice_, model=config.strong)
     gap = {"score_b": "weak", "score_c": "ceiling", "margin": config.margin}
     scores.add("accuracy", "crossed_mean@1", {"arm": "supervisor"}, {"score": "weak"})
     scores.add("accuracy", "crossed_mean@1", {"arm": "ceiling"}, {"score": "ceiling"})
@@ -236,8 +236,8 @@ def _parts(ref: str) -> tuple[str, int | None]:
     return (name, int(layer)) if at and layer.isdigit() else (ref, None)
 
 
-def _features(ref: str, examples: Sequence[Example]) -> FloatArray:
-    """Frozen features of every row by `MODEL[@LAYER]`."""
+def features_of(ref: str, examples: Sequence[Example]) -> FloatArray:
+    """Frozen features of every row by `MODEL[@LAYER]`, shape (N, D)."""
     name, layer = _parts(ref)
     path = _local(name)
     store = FeatureStore(FeatureSource(path, layer or default_layer(path)))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -156,12 +156,12 @@ def student_rows(splits: Sequence[Split]) -> list[list[int]]:
 
 
 def score_rows(
-    outcome: Outcome, labelled: Sequence[Labelled], examples: Sequence[Example], test: Sequence[int]
+    by_arm_SNC: Mapping[str, FloatArray], labelled: Sequence[Labelled], examples: Sequence[Example], test: Sequence[int]
 ) -> list[Row]:
     """A row for every seed and test row: whether supervisor, ceiling and each student were right, and where a student agreed."""
     rows: list[Row] = []
     keys = [content_key(examples[i].group) for i in test]
-    guesses = {name: probs.argmax(-1) for name, probs in outcome.test.items()}
+    guesses = {name: probs.argmax(-1) for name, probs in by_arm_SNC.items()}
     for seed, found in enumerate(labelled):
         weak = found.test.argmax(1)
         for n, i in enumerate(test):
