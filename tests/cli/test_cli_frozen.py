@@ -38,7 +38,7 @@ COMMANDS = {
     "risk assess": "runs --risk --action --json",
     "risk due": "runs --since --risk --compute --today",
     "w2s": "",
-    "w2s run": "tasks --out --weak --strong --method --seeds --rows --epochs --generative --json",
+    "w2s run": "tasks --out --weak --strong --method --seeds --rows --epochs --generative --prompted --json",
     "w2s ladder": "file task --out --method --seeds --rows --json",
     "w2s task": "name --json",
     "w2s methods": "",

@@ -34,6 +34,7 @@ def run(
     rows: Annotated[int, typer.Option(min=0, help="At most how many rows of a task; 0 for all.")] = 3000,
     epochs: Annotated[int, typer.Option(min=1, help="Epochs of a head.")] = 8,
     generative: Annotated[bool, typer.Option("--generative", help="Also students that first read the task's texts without labels.")] = False,
+    prompted: Annotated[bool, typer.Option("--prompted", help="Also zero-shot and few-shot lines: the student's model is asked.")] = False,
     as_json: AsJson = False,
 ) -> None:  # fmt: skip
     """Weak supervisor, its labels, student, ceiling; PGR with intervals, and a page. Run again, it goes on where it stopped."""
@@ -48,7 +49,7 @@ def run(
         names = [name for name, m in METHODS.items() if name != "naive" and (binary or not m.binary_only)]
     config = W2SConfig(
         tasks=tuple(tasks), weak=weak, strong=strong, methods=tuple(names), seeds=seeds, rows=rows or None,
-        heads=HeadSettings(epochs=epochs), generative=generative,
+        heads=HeadSettings(epochs=epochs), generative=generative, prompted=prompted,
     )  # fmt: skip
     found = run_w2s(Run(out), config)
     if as_json:

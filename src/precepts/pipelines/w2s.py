@@ -10,7 +10,7 @@ import numpy as np
 from pydantic import Field
 
 from precepts.errors import InputError
-from precepts.models import model_path
+from precepts.models import Engine, model_path
 from precepts.pipelines.w2s_evidence import Scores
 from precepts.progress import progress
 from precepts.runs import Row, Run, command_line
@@ -22,6 +22,7 @@ from precepts.w2s.features import FeatureSource, FeatureStore, default_layer
 from precepts.w2s.guard import TOLERANCE, rank_correlation
 from precepts.w2s.heads import HeadSettings
 from precepts.w2s.methods import methods_named
+from precepts.w2s.prompted import FEW_SHOT, FEW_SHOT_WEAK, ZERO_SHOT, prompted
 from precepts.w2s.splits import pool, split
 from precepts.w2s.supervisors import BUILT_IN, Supervisor
 from precepts.w2s.tasks import load_task
@@ -45,12 +46,15 @@ class W2SConfig(Frozen):
     heads: HeadSettings = HeadSettings()
     tuning: Tuning = Tuning()
     generative: bool = False
+    prompted: bool = False
 
     @property
     def arms(self) -> list[str]:
         """The students, in the order in which they are shown."""
         named = ["naive", *(name for name in self.methods if name != "naive")]
-        return [*named, EARLY, GUARDED, *(f"{GENERATIVE}-{name}" for name in named if self.generative)]
+        read = [f"{GENERATIVE}-{name}" for name in named if self.generative]
+        asked = [ZERO_SHOT, FEW_SHOT, FEW_SHOT_WEAK] if self.prompted else []
+        return [*named, EARLY, GUARDED, *read, *asked]
 
 
 def run_w2s(run: Run, config: W2SConfig) -> list[Evidence]:
@@ -116,6 +120,10 @@ def run_task(stage: Run, task: Task, config: W2SConfig) -> None:
         read = _after_reading(stage, config, [text for i in rest for text in examples[i].texts])
         again = trained(read).test
         outcome.test.update({f"{GENERATIVE}-{m.name}": again[m.name] for m in methods})
+    if config.prompted:
+        tuned = tuned_ref(config.strong)
+        model = Engine(_local(tuned.model if tuned else _parts(config.strong)[0]))
+        outcome.test.update(prompted(model, task, examples, splits, labelled, test))
     if stage.path.exists():
         shutil.rmtree(stage.path)  # half of an earlier try
     stage.begin({"task": task.name, "digest": task.digest, "citation": task.citation, "licence": task.licence})
@@ -155,6 +163,11 @@ def measure(run: Run, stage: Run, slice_: dict[str, str], config: W2SConfig) -> 
                 "pgr_gain", "crossed_pgr_gain@1", {"arm": arm}, {**score, **gap, "score_d": naive}, baseline="naive"
             )
             scores.add("gain_over_naive", "crossed_difference@1", {"arm": arm}, {**score, "score_b": naive})
+        if config.prompted and arm != ZERO_SHOT:
+            scores.add(
+                "gain_over_zero_shot", "crossed_difference@1", {"arm": arm}, {**score, "score_b": f"correct.{ZERO_SHOT}"},
+                baseline=ZERO_SHOT,
+            )  # fmt: skip
         for right, name in ((1, "right"), (0, "wrong")):
             scores.add(
                 "agreement", "crossed_mean@1", {"arm": arm, "supervisor": name}, {"score": f"agrees.{arm}"},
