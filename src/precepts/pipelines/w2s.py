@@ -154,10 +154,18 @@ def measure(run: Run, stage: Run, slice_: dict[str, str], config: W2SConfig) -> 
     scores.add("accuracy", "crossed_mean@1", {"arm": "supervisor"}, {"score": "weak"})
     scores.add("accuracy", "crossed_mean@1", {"arm": "ceiling"}, {"score": "ceiling"})
     scores.add("gap", "crossed_difference@1", {"arm": "ceiling"}, {"score": "ceiling", "score_b": "weak"})
+    binary = max(row["label"] for row in scores.rows) == 1
+    for arm in ("supervisor", "ceiling") if binary else ():
+        scores.add("auroc", "crossed_auroc@1", {"arm": arm}, {"score": f"prob.{arm}", "label": "label"})
     for arm in config.arms:
         score, naive = {"score": f"correct.{arm}"}, "correct.naive"
         scores.add("accuracy", "crossed_mean@1", {"arm": arm}, score)
         scores.add("pgr", "crossed_pgr@1", {"arm": arm}, {**score, **gap})
+        if binary:
+            ranks = {"score": f"prob.{arm}", "label": "label"}
+            scores.add("auroc", "crossed_auroc@1", {"arm": arm}, ranks)
+            sides = {"score_b": "prob.supervisor", "score_c": "prob.ceiling", "margin": config.margin}
+            scores.add("auroc_pgr", "crossed_auroc_pgr@1", {"arm": arm}, {**ranks, **sides})
         if arm != "naive":
             scores.add(
                 "pgr_gain", "crossed_pgr_gain@1", {"arm": arm}, {**score, **gap, "score_d": naive}, baseline="naive"

@@ -20,7 +20,7 @@ Estimators: `wilson@1` `newcombe@1` `paired_difference@1` `percentile@1` `bca@1`
 `clustered_wilson@1` `judge_corrected@1` `goodness_at_k@1` `paired_goodness_at_k@1` `pass_at_k@1` `cons_at_k@1`
 `within_cluster_contrast@1`
 `cohens_kappa@1` `krippendorff@1` `brier@1` `rogan_gladen@1` `ppi@1`
-`crossed_mean@1` `crossed_difference@1` `crossed_pgr@1` `crossed_pgr_gain@1`.
+`crossed_mean@1` `crossed_difference@1` `crossed_pgr@1` `crossed_pgr_gain@1` `crossed_auroc@1` `crossed_auroc_pgr@1`.
 """
 
 from precepts.stats.agreement import cohens_kappa, krippendorffs_alpha
@@ -84,6 +84,7 @@ from precepts.stats.registry import Estimator, Interval, Params, estimate, estim
 from precepts.stats.repeated import cons_at_k, pass_at_k
 from precepts.stats.rows import Row
 from precepts.stats.seeds import crossed_means
+from precepts.stats.seeds_auroc import crossed_aurocs
 from precepts.stats.tail import goodness, worst_mean
 from precepts.stats.threshold import maximin_threshold
 from precepts.stats.trade_off import Ratings, Statistic, TradeOff, Trading, metric_of, trade_off, trading
@@ -126,6 +127,7 @@ __all__ = [
     "cons_at_k",
     "contradicts",
     "counted_auc",
+    "crossed_aurocs",
     "crossed_covariance",
     "crossed_means",
     "cumulative_error",

@@ -158,7 +158,10 @@ def student_rows(splits: Sequence[Split]) -> list[list[int]]:
 def score_rows(
     by_arm_SNC: Mapping[str, FloatArray], labelled: Sequence[Labelled], examples: Sequence[Example], test: Sequence[int]
 ) -> list[Row]:
-    """A row for every seed and test row: whether supervisor, ceiling and each student were right, and where a student agreed."""
+    """A row for every seed and test row: whether supervisor, ceiling and each student were right, where a student agreed.
+
+    `prob` is of the second class, by arm: what AUROC reads in tasks of two classes.
+    """
     rows: list[Row] = []
     keys = [content_key(examples[i].group) for i in test]
     guesses = {name: probs.argmax(-1) for name, probs in by_arm_SNC.items()}
@@ -167,11 +170,13 @@ def score_rows(
         for n, i in enumerate(test):
             label = examples[i].label
             by_arm = {name: int(guess[seed, n]) for name, guess in guesses.items()}
+            probs = {name: round(float(found_SNC[seed, n, 1]), 6) for name, found_SNC in by_arm_SNC.items()}
             rows.append(
                 {
                     "seed": seed, "row": n, "group": keys[n], "label": label,
                     "weak": int(weak[n] == label), "ceiling": int(by_arm[CEILING] == label),
                     "correct": {name: int(guess == label) for name, guess in by_arm.items() if name != CEILING},
+                    "prob": {"supervisor": round(float(found.test[n, 1]), 6), **probs},
                     "agrees": {name: int(guess == weak[n]) for name, guess in by_arm.items() if name != CEILING},
                 }
             )  # fmt: skip
