@@ -27,7 +27,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")
 def run(
     tasks: Annotated[list[str], typer.Argument(help="Registered tasks, or CSV or JSONL files of your own.", metavar="TASK…")],
     out: Annotated[Path, typer.Option(help="The run directory.")],
-    weak: Annotated[str, typer.Option(help="Supervisor: tfidf, tfidf-chars, people, MODEL[@LAYER], lora:MODEL or full:MODEL.")] = "tfidf",
+    weak: Annotated[str, typer.Option(help="tfidf, tfidf-chars, people, MODEL[@LAYER], lora:MODEL, full:MODEL, simulated:KIND@ACCURACY.")] = "tfidf",
     strong: Annotated[str, typer.Option(help="Student: MODEL[@LAYER] (a head on its features), lora:MODEL or full:MODEL.")] = "precepts/smollm2-135m",
     method: Annotated[list[str] | None, typer.Option(help="Again for more; naive is always run; `all` for all.")] = None,
     seeds: Annotated[int, typer.Option(min=1, help="How many seeds.")] = 10,

@@ -23,6 +23,7 @@ from precepts.w2s.guard import TOLERANCE, rank_correlation
 from precepts.w2s.heads import HeadSettings
 from precepts.w2s.methods import methods_named
 from precepts.w2s.prompted import FEW_SHOT, FEW_SHOT_WEAK, ZERO_SHOT, prompted
+from precepts.w2s.simulate import simulated_labels, simulated_ref
 from precepts.w2s.splits import pool, split
 from precepts.w2s.supervisors import BUILT_IN, Supervisor
 from precepts.w2s.tasks import load_task
@@ -65,6 +66,7 @@ def run_w2s(run: Run, config: W2SConfig) -> list[Evidence]:
     Raises:
         PreceptsError: If a task, method or model is not usable.
     """
+    simulated_ref(config.weak)
     tasks = [load_task(name) for name in config.tasks]
     if len({task.name for task in tasks}) < len(tasks):
         raise InputError("Two tasks have one name. Give each once, and files other names.")
@@ -97,10 +99,11 @@ def run_task(stage: Run, task: Task, config: W2SConfig) -> None:
     num_classes = len(task.classes)
     examples, test, rest = pool(task, rows=config.rows)
     splits = [split(examples, rest, seed=seed, num_classes=num_classes) for seed in range(config.seeds)]
+    labeller = _labeller(config, examples, num_classes)
+    probed = labeller is None and config.weak not in BUILT_IN
     labelled = supervise(
         Supervisor(config.weak), examples, splits, test, num_classes=num_classes,
-        features_ND=None if config.weak in BUILT_IN or tuned_ref(config.weak) else features_of(config.weak, examples),
-        labeller=_labeller(config, examples, num_classes),
+        features_ND=features_of(config.weak, examples) if probed else None, labeller=labeller,
     )  # fmt: skip
     methods = methods_named(list(config.methods), num_classes=num_classes)
 
@@ -216,7 +219,21 @@ def _guarded(config: W2SConfig) -> str:
 
 
 def _labeller(config: W2SConfig, examples: Sequence[Example], num_classes: int) -> Labeller | None:
-    """A supervisor that is fine-tuned, if the reference names one."""
+    """A supervisor that is fine-tuned or simulated, if the reference names one."""
+    if (simulated := simulated_ref(config.weak)) is not None:
+        imitates = simulated.kind == "imitable" and tuned_ref(config.strong) is None
+        features = features_of(config.strong, examples) if imitates else None
+        labels = np.array([example.label for example in examples])
+        lengths = np.array([sum(len(text) for text in example.texts) for example in examples], dtype=float)
+
+        def label(train: Sequence[int], wanted: Sequence[int], seed: int) -> FloatArray:
+            rows = list(wanted)
+            return simulated_labels(
+                labels[rows], accuracy=simulated.accuracy, kind=simulated.kind, num_classes=num_classes, seed=seed,
+                features_ND=None if features is None else features[rows], lengths_N=lengths[rows],
+            )  # fmt: skip
+
+        return label
     tuned = tuned_ref(config.weak)
     if tuned is None:
         return None
