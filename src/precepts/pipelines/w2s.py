@@ -200,7 +200,7 @@ def guard_rows(run: Run, tasks: Sequence[str], evidence: Sequence[Evidence]) -> 
         out.append(
             {
                 "task": task, "method": guarded, "score": said["score"],
-                "used": said["use_method"],
+                "z": said["z"], "used": said["use_method"],
                 "gain": accuracy[guarded] - accuracy["naive"], "guarded_gain": accuracy[GUARDED] - accuracy["naive"],
                 "regret": max(accuracy[guarded], accuracy["naive"]) - accuracy[GUARDED],
             }

@@ -101,12 +101,12 @@ def students(
     names = [*(m.name for m in methods), CEILING]
     by_epoch = [heads.probabilities(features_ND[list(test)], epoch=e) for e in range(settings.epochs)]
     held = [_held_out(heads, splits, features_ND, epoch=e) for e in range(settings.epochs)]
-    return outcome(names, guarded, by_epoch, held, labelled, [examples[i].label for i in test])
+    return outcome(names, guarded, by_epoch, held, splits, labelled, [examples[i].label for i in test])
 
 
 def outcome(
     names: Sequence[str], guarded: str, by_epoch: Sequence[FloatArray], held: Sequence[Sequence[Sequence[FloatArray]]],
-    labelled: Sequence[Labelled], test_labels: Sequence[int],
+    splits: Sequence[Split], labelled: Sequence[Labelled], test_labels: Sequence[int],
 ) -> Outcome:  # fmt: skip
     """The arms after the last epoch, naive training stopped early, the guard's choice, and the curves.
 
@@ -115,6 +115,7 @@ def outcome(
         guarded: The method that the guard may replace by naive training.
         by_epoch: Class probabilities on the test rows after each epoch, each (S, M, N, C).
         held: Those on each seed's held-out rows, by epoch, seed and arm.
+        splits: One a seed.
         labelled: The weak labels of each seed.
         test_labels: True labels of the test rows.
     """
@@ -141,6 +142,7 @@ def outcome(
         np.concatenate([one[naive] for one in held[-1]]),
         np.concatenate([one[other] for one in held[-1]]),
         np.concatenate([found.validation for found in labelled]),
+        rows_N=[i for part in splits for i in part.validation],
     )
     final[GUARDED] = final[guarded if said.use_method else "naive"]
     return Outcome(final, curves, said)

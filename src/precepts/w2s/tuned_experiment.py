@@ -84,4 +84,4 @@ def tuned_students(
                     after_epoch=after,
                     tick=bar.advance,
                 )
-    return outcome(names, guarded, list(tested), held, labelled, [examples[i].label for i in test])
+    return outcome(names, guarded, list(tested), held, splits, labelled, [examples[i].label for i in test])
