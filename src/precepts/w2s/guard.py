@@ -64,14 +64,17 @@ def verdict(
 
 
 def _change(naive_NC: FloatArray, method_NC: FloatArray, weak_NC: FloatArray, rows_N: Sequence[int]) -> float:
-    """The method's agreement less naive training's, in standard errors clustered by row; 0 where they always agree alike."""
+    """The method's agreement less naive training's, in standard errors clustered by row.
+
+    0 where both always agree alike; 99 or -99 where every row changes one way.
+    """
     weak = weak_NC.argmax(1)
     change = (method_NC.argmax(1) == weak).astype(float) - (naive_NC.argmax(1) == weak)
     _, cluster = np.unique(np.asarray(rows_N), return_inverse=True)
     sums = np.bincount(cluster, weights=change - change.mean())
     error = float(np.sqrt((sums**2).sum())) / len(change)
     return (
-        float(change.mean()) / error if error > 0 else math.copysign(math.inf, change.mean()) if change.mean() else 0.0
+        float(change.mean()) / error if error > 0 else 99.0 * float(np.sign(change.mean()))
     )
 
 
