@@ -161,7 +161,9 @@ def test_the_command_gives_evidence_that_recomputes_and_a_page_and_goes_on(cli, 
     done = cli(*argv)
     assert done.code == 0, done.err
     evidence = [Evidence.model_validate_json(line) for line in (out / "evidence.jsonl").read_text().splitlines()]
-    assert {"w2s/accuracy", "w2s/pgr", "w2s/pgr_gain", "w2s/agreement"} <= {e.claim for e in evidence}
+    assert {"w2s/accuracy", "w2s/pgr", "w2s/pgr_gain", "w2s/agreement", "w2s/auroc_pgr", "w2s/learning_curve"} <= {
+        e.claim for e in evidence
+    }
     for row in evidence:
         assert verify(row, root=out) == [], row.claim
     page = (out / "w2s.html").read_text()

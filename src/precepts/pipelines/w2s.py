@@ -11,7 +11,7 @@ from pydantic import Field
 
 from precepts.errors import InputError
 from precepts.models import Engine, model_path
-from precepts.pipelines.w2s_evidence import Scores
+from precepts.pipelines.w2s_evidence import Scores, curves
 from precepts.progress import progress
 from precepts.runs import Row, Run, command_line
 from precepts.stats import FloatArray
@@ -184,7 +184,7 @@ def measure(run: Run, stage: Run, slice_: dict[str, str], config: W2SConfig) -> 
                 "agreement", "crossed_mean@1", {"arm": arm, "supervisor": name}, {"score": f"agrees.{arm}"},
                 where={"weak": right}, better="neither",
             )  # fmt: skip
-    return scores.found
+    return [*scores.found, *curves(run, stage, slice_=slice_, model=config.strong)]
 
 
 def guard_rows(run: Run, tasks: Sequence[str], evidence: Sequence[Evidence]) -> list[Row]:

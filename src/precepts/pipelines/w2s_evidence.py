@@ -10,12 +10,12 @@ from precepts.types import Evidence, Input
 
 
 class Scores:
-    """A stage's table `scores`, and the evidence that was read from it so far."""
+    """A stage's table, `scores` without another name, and the evidence that was read from it so far."""
 
-    def __init__(self, run: Run, stage: Run, *, slice_: dict[str, str], model: str) -> None:
+    def __init__(self, run: Run, stage: Run, *, slice_: dict[str, str], model: str, table_name: str = "scores") -> None:
         """Reads the table; `slice_` is part of every row's slice, `model` the student's reference."""
-        table = stage.table("scores")
-        self.rows: list[Row] = stage.rows("scores")
+        table = stage.table(table_name)
+        self.rows: list[Row] = stage.rows(table_name)
         self.found: list[Evidence] = []
         self._file = Input(path=str(table.relative_to(run.path)), sha256=file_digest(table))
         self._slice, self._model, self._run = slice_, model, run.path.name
@@ -25,7 +25,7 @@ class Scores:
         better: Literal["higher", "lower", "neither"] = "higher", baseline: str | None = None,
     ) -> None:  # fmt: skip
         """One number: the estimator over the rows that `where` selects, of which `params` names the columns."""
-        params = {**params, "cluster": "group", "seed": "seed"}
+        params = {**params, "cluster": "group", "seed": "seed"} if estimator.startswith("crossed") else params
         fields = {k: v for k, v in params.items() if isinstance(v, str)}
         selected = [row for row in self.rows if all(row[k] == v for k, v in (where or {}).items())]
         metric = estimate(
@@ -39,3 +39,14 @@ class Scores:
                 better=better, baseline=baseline,
             )
         )  # fmt: skip
+
+
+def curves(run: Run, stage: Run, *, slice_: dict[str, str], model: str) -> list[Evidence]:
+    """Accuracy on the test rows after each epoch, the mean over seeds with an interval over seeds alone."""
+    scores = Scores(run, stage, slice_=slice_, model=model, table_name="curves")
+    for arm, epoch in dict.fromkeys((row["arm"], row["epoch"]) for row in scores.rows):
+        scores.add(
+            "learning_curve", "bca@1", {"arm": arm, "epoch": str(epoch)}, {"score": "accuracy"},
+            where={"arm": arm, "epoch": epoch},
+        )  # fmt: skip
+    return scores.found

@@ -73,9 +73,7 @@ def _change(naive_NC: FloatArray, method_NC: FloatArray, weak_NC: FloatArray, ro
     _, cluster = np.unique(np.asarray(rows_N), return_inverse=True)
     sums = np.bincount(cluster, weights=change - change.mean())
     error = float(np.sqrt((sums**2).sum())) / len(change)
-    return (
-        float(change.mean()) / error if error > 0 else 99.0 * float(np.sign(change.mean()))
-    )
+    return float(change.mean()) / error if error > 0 else 99.0 * float(np.sign(change.mean()))
 
 
 def agreement(student_NC: FloatArray, weak_NC: FloatArray) -> float:
