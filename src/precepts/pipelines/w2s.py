@@ -17,7 +17,7 @@ from precepts.runs import Row, Run, command_line
 from precepts.stats import FloatArray
 from precepts.types import Evidence, Frozen
 from precepts.w2s.examples import Example, Task
-from precepts.w2s.experiment import EARLY, GUARDED, Labeller, Outcome, pooled, score_rows, students, supervise
+from precepts.w2s.experiment import CEILING, EARLY, GUARDED, Labeller, Outcome, pooled, score_rows, students, supervise
 from precepts.w2s.features import FeatureSource, FeatureStore, default_layer
 from precepts.w2s.guard import TOLERANCE, rank_correlation
 from precepts.w2s.heads import HeadSettings
@@ -122,7 +122,7 @@ def run_task(stage: Run, task: Task, config: W2SConfig) -> None:
     if config.generative:
         read = _after_reading(stage, config, [text for i in rest for text in examples[i].texts])
         again = trained(read).test
-        outcome.test.update({f"{GENERATIVE}-{m.name}": again[m.name] for m in methods})
+        outcome.test.update({f"{GENERATIVE}-{name}": again[name] for name in (*(m.name for m in methods), CEILING)})
     if config.prompted:
         tuned = tuned_ref(config.strong)
         model = Engine(_local(tuned.model if tuned else _parts(config.strong)[0]))
@@ -157,6 +157,11 @@ def measure(run: Run, stage: Run, slice_: dict[str, str], config: W2SConfig) -> 
     scores.add("accuracy", "crossed_mean@1", {"arm": "supervisor"}, {"score": "weak"})
     scores.add("accuracy", "crossed_mean@1", {"arm": "ceiling"}, {"score": "ceiling"})
     scores.add("gap", "crossed_difference@1", {"arm": "ceiling"}, {"score": "ceiling", "score_b": "weak"})
+    if config.generative:
+        after = {"score": f"correct.{GENERATIVE}-{CEILING}"}
+        arm = {"arm": f"{GENERATIVE}-{CEILING}"}
+        scores.add("accuracy", "crossed_mean@1", arm, after)
+        scores.add("saliency", "crossed_difference@1", arm, {**after, "score_b": "ceiling"}, baseline=CEILING)
     binary = max(row["label"] for row in scores.rows) == 1
     for arm in ("supervisor", "ceiling") if binary else ():
         scores.add("auroc", "crossed_auroc@1", {"arm": arm}, {"score": f"prob.{arm}", "label": "label"})
