@@ -101,7 +101,7 @@ def answers(rate, weak, seed):
 def test_the_guard_keeps_a_method_that_agrees_and_drops_one_that_drifts_to_chance(seed):
     weak = np.random.default_rng(seed).integers(0, 2, 2000)
     labels = np.eye(2)[weak]
-    assert verdict(answers(0.71, weak, seed + 10), answers(0.70, weak, seed + 20), labels).use_method
+    assert verdict(answers(0.70, weak, seed + 10), answers(0.73, weak, seed + 20), labels).use_method
     assert not verdict(answers(0.66, weak, seed + 10), answers(0.53, weak, seed + 20), labels).use_method
     assert not verdict(answers(0.48, weak, seed + 10), answers(0.70, weak, seed + 20), labels).use_method
 

@@ -121,7 +121,7 @@ def search(player: chess.engine.SimpleEngine, board: chess.Board, *, nodes: int,
             rank = int(info.get("multipv", 1))
             scores[rank] = (info["score"].pov(board.turn).score(mate_score=_MATE), line[0].uci())
             if rank == 1:
-                best_by_depth[int(info["depth"])] = line[0].uci()
+                best_by_depth[info.get("depth", 0)] = line[0].uci()
     if 1 not in scores or 2 not in scores or scores[1][1] == scores[2][1]:
         return None
     best = scores[1][1]

@@ -11,7 +11,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, cast
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import torch
@@ -57,7 +57,7 @@ class TunedRef(NamedTuple):
 def tuned_ref(ref: str) -> TunedRef | None:
     """`lora:MODEL` or `full:MODEL` in its parts; None for anything else."""
     kind, colon, model = ref.partition(":")
-    return TunedRef(cast(Kind, kind), model) if colon and kind in KINDS else None
+    return TunedRef(kind, model) if colon and kind in KINDS else None
 
 
 class Classifier(torch.nn.Module):
@@ -75,7 +75,7 @@ class Classifier(torch.nn.Module):
         self.decoder: Any = decoder
         self.head = torch.nn.Linear(decoder.config.hidden_size, num_classes, bias=not pairwise)
         torch.nn.init.zeros_(self.head.weight)
-        if self.head.bias is not None:
+        if not pairwise:
             torch.nn.init.zeros_(self.head.bias)
         self.pairwise, self.most_tokens = pairwise, settings.most_tokens
 
