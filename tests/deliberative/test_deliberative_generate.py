@@ -31,9 +31,13 @@ def policy(tmp_path_factory: pytest.TempPathFactory) -> Policy:
 
 
 def test_a_written_teacher_reads_the_brief_of_the_clauses_category(policy: Policy) -> None:
-    system, user = teacher_conversation(FREE, policy, mode="written")
+    system, *shown, user = teacher_conversation(FREE, policy, mode="written")
     assert system.content.startswith(brief(policy, "plants"))
     assert (user.role, user.content) == ("user", FREE.prompt)
+    clauses = policy.category("plants").clauses
+    assert [turn.content for turn in shown[::2]] == [clause.text for clause in clauses]
+    forms = [parse(turn.content) for turn in shown[1::2]]
+    assert [(form.valid, form.clause, form.verdict) for form in forms] == [(True, c.id, c.kind) for c in clauses]
     unnamed, _ = teacher_conversation(BARE, policy, mode="written")
     assert unnamed.content.startswith(brief(policy, None))
 
@@ -50,7 +54,7 @@ def test_a_cases_own_system_turn_is_kept_behind_the_instructions(policy: Policy)
 def test_what_a_written_teacher_says_is_kept_as_it_is(policy: Policy) -> None:
     model = ScriptedModel("t", lambda conversation: "no format at all")
     (made,) = generate([FREE], teacher=model, policy=policy, mode="written", sampling=Sampling(), seeds=[3])
-    assert made.text == "no format at all"
+    assert made.text == f"{OPENING}no format at all", "begun for it, where the model runs here"
     assert model.calls[0].seeds == [3]
 
 

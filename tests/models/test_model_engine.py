@@ -158,6 +158,24 @@ def test_top_p_keeps_the_likeliest_tokens_only(engine: Any):
     assert texts(engine, SHARED, sampling=Sampling(NUM_NEW, temperature=1.0, top_p=1e-6), seeds=range(5)) == greedy
 
 
+def penalised(engine: Any, conversation: Any, penalty: float) -> list[int]:
+    """Greedy, a token's logit lowered for each time it was written: one row, the whole text run again at every step."""
+    prompt, written = ids_of(engine, conversation)[0].tolist(), []
+    while len(written) < NUM_NEW and not (written and written[-1] in engine.eos_ids):
+        logits_V = forward(engine, prompt + written)[-1].clone()
+        for token in written:
+            logits_V[token] -= penalty
+        written.append(int(logits_V.argmax()))
+    return written
+
+
+@BOTH
+def test_a_frequency_penalty_counts_what_each_answer_holds(engine: Any, asked: Any):
+    expected = [decode(engine, penalised(engine, c, 0.8)) for c in asked]
+    assert texts(engine, asked, sampling=Sampling(NUM_NEW, frequency_penalty=0.8)) == expected
+    assert expected != texts(engine, asked)
+
+
 def an_opening(engine: Any, asked: Any) -> tuple[str, int]:
     """What some rows, and not all, write first; and its number of tokens."""
     tokens = [reference(engine, c) for c in asked]

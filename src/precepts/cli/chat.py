@@ -18,11 +18,13 @@ def chat(
 ) -> None:
     """Talks to a model. An empty line or Ctrl-D ends; /new begins again."""
     from precepts.models import Sampling, open_model, parse
+    from precepts.pipelines.config import FREQUENCY_PENALTY
 
     console, quiet = Console(), not sys.stdin.isatty()
     with Console(stderr=True).status(f"loading {ref}"):
         model = open_model(ref)
     turns: list[Message] = []
+    sampling = Sampling(max_tokens=max_tokens, frequency_penalty=FREQUENCY_PENALTY)
     while True:
         try:
             line = input("" if quiet else "you> ").strip()
@@ -34,7 +36,7 @@ def chat(
             turns = []
             continue
         turns.append(Message(role="user", content=line))
-        made = model.generate([turns], sampling=Sampling(max_tokens=max_tokens))[0]
+        made = model.generate([turns], sampling=sampling)[0]
         if made.error:
             print(f"precepts: {made.error}", file=sys.stderr)
             turns.pop()

@@ -15,8 +15,8 @@ from importlib import resources
 from typing import Literal
 
 from precepts.errors import InputError
-from precepts.models.format import reasoning
-from precepts.models.generation import Conversation, Generated, Model, Sampling
+from precepts.models.format import OPENING, reasoning
+from precepts.models.generation import Conversation, Generated, Model, Sampling, ScoringModel
 from precepts.policy import Clause, Policy, brief
 from precepts.types import Case, Disposition, Message
 
@@ -51,13 +51,29 @@ def governing_clause(case: Case, policy: Policy) -> Clause | None:
 def teacher_conversation(case: Case, policy: Policy, *, mode: Mode) -> Conversation:
     """What the teacher reads: the brief of the case's category and the instructions, then the conversation."""
     clause = governing_clause(case, policy)
+    shown: list[Message] = []
     if mode == "guided" and clause is not None:
         parts = [policy.styles.get(clause.kind, ""), _prompt("guided.txt")]
     else:
-        parts = [brief(policy, policy.category_of(clause.id).id if clause else case.category), _prompt("written.txt")]
+        category = (
+            policy.category_of(clause.id) if clause else policy.category(case.category) if case.category else None
+        )
+        shown = _shown(category.clauses if category else ())
+        parts = [brief(policy, category.id if category else None), _prompt("written.txt")]
     own = [m.content for m in case.messages if m.role == "system"]
     rest = [m for m in case.messages if m.role != "system"]
-    return (Message(role="system", content="\n\n".join([*parts, *own])), *rest)
+    return (Message(role="system", content="\n\n".join([*parts, *own])), *shown, *rest)
+
+
+def _shown(clauses: Sequence[Clause]) -> list[Message]:
+    """A turn and its completion for each clause, its own text standing for a request: the form is shown, and what each clause decides."""
+    turns: list[Message] = []
+    for clause in clauses:
+        keeps = clause.examples.keeps
+        answer = keeps[0] if keeps else f"{OPENINGS[clause.kind]} that." if clause.kind == "refuse" else clause.reason
+        completion = reasoning(verdict=clause.kind, clause=clause.id, why=clause.reason) + answer
+        turns += [Message(role="user", content=clause.text), Message(role="assistant", content=completion)]
+    return turns
 
 
 def generate(
@@ -70,7 +86,9 @@ def generate(
     """
     conversations = [teacher_conversation(case, policy, mode=mode) for case in cases]
     if mode == "written":
-        return teacher.generate(conversations, sampling=sampling, seeds=seeds)
+        # A model that runs here is begun for; one served elsewhere may refuse a turn that is begun.
+        heads = [OPENING] * len(cases) if isinstance(teacher, ScoringModel) else None
+        return teacher.generate(conversations, sampling=sampling, seeds=seeds, prefills=heads)
     clauses: list[Clause] = []
     for case in cases:
         clause = governing_clause(case, policy)

@@ -93,10 +93,13 @@ class Engine(Loaded):
         tokens: list[list[int]] = [[] for _ in heads]
         reasons: list[StopReason] = ["length"] * count
         alive = list(range(count))
+        counts_BV = torch.zeros_like(rows.logits_BV, dtype=torch.int16) if sampling.frequency_penalty else None
         for step in range(sampling.max_tokens):
             logits_BV = rows.logits_BV.float()
             if decide and step == 0:
                 decisions = self._decide(logits_BV)
+            if counts_BV is not None:
+                logits_BV -= sampling.frequency_penalty * counts_BV
             chosen = choose(logits_BV, sampling, [generators[i] for i in alive] if generators else None)
             for row, token in zip(alive, chosen.tolist(), strict=True):
                 if token in self.eos_ids:
@@ -109,6 +112,9 @@ class Engine(Loaded):
             if len(keep) < len(alive):
                 rows, chosen = self._select(rows, keep), chosen[keep]
                 alive = [alive[k] for k in keep]
+                counts_BV = counts_BV[keep] if counts_BV is not None else None
+            if counts_BV is not None:
+                counts_BV.scatter_add_(1, chosen[:, None], torch.ones_like(counts_BV[:, :1]))
             rows = self._step(rows, chosen)
         bodies = self.tokenizer.batch_decode(tokens, skip_special_tokens=True)
         return [

@@ -11,11 +11,16 @@ Conversation = Sequence[Message]
 
 
 class Sampling(NamedTuple):
-    """How tokens are chosen. Temperature 0 is greedy; otherwise each row has its own generator, seeded by its seed."""
+    """How tokens are chosen. Temperature 0 is greedy; otherwise each row has its own generator, seeded by its seed.
+
+    `frequency_penalty` is taken from a token's logit (nats) once for every time that the answer holds it already, as in OpenAI's interface:
+    small models written greedily go in circles without it.
+    """
 
     max_tokens: int = 128
     temperature: float = 0.0
     top_p: float = 1.0
+    frequency_penalty: float = 0.0
 
 
 class Generated(NamedTuple):

@@ -265,6 +265,7 @@ def _sampling(config: GenerateConfig) -> Sampling:
         max_tokens=config.max_tokens or _MAX_TOKENS,
         temperature=0.0 if config.temperature is None else config.temperature,
         top_p=1.0 if config.top_p is None else config.top_p,
+        frequency_penalty=config.frequency_penalty or 0.0,
     )
 
 

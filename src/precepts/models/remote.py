@@ -119,6 +119,7 @@ class InspectModel:
             max_tokens=sampling.max_tokens,
             temperature=sampling.temperature,
             top_p=sampling.top_p if sampling.top_p < 1 else None,
+            frequency_penalty=sampling.frequency_penalty or None,
             seed=seed if sampling.temperature > 0 else None,
         )
         try:

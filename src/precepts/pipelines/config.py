@@ -16,6 +16,8 @@ from precepts.runs import PLAN, Run, write_atomic
 from precepts.types import Case, Disposition, Frozen, content_key
 
 EMBEDDED = "precepts/smollm2-135m"
+FREQUENCY_PENALTY = 0.5
+"""Of all answers that `align` has written, by every arm alike: at 0, one answer in six of the embedded model goes in circles (docs/log.md)."""
 
 Split = Literal["train", "dev", "test"]
 

@@ -10,13 +10,15 @@ from precepts.deliberative import build_examples, filter_completions, generate
 from precepts.evals.arms import completion_of
 from precepts.judges import Judge
 from precepts.models import Model, Sampling, open_model, plan_batches
-from precepts.pipelines.config import AlignConfig, cases_of, policy_of, sample
+from precepts.pipelines.config import FREQUENCY_PENALTY, AlignConfig, cases_of, policy_of, sample
 from precepts.pipelines.judging import filter_judges
 from precepts.progress import progress
 from precepts.runs import Row, Run
 from precepts.types import Case, Completion, content_key
 
 _BATCH = 96
+_REASONING_TOKENS = 80
+"""What a teacher that writes its reasoning may add to the answer's limit."""
 
 
 def data_stage(run: Run, config: AlignConfig) -> Row:
@@ -32,7 +34,8 @@ def data_stage(run: Run, config: AlignConfig) -> Row:
     stage.begin({"teacher": name, "mode": config.mode, "seed": config.seed, "batches": planned})
     by_id = {case.id: case for case in chosen}
     loaded: list[Model] = []
-    sampling = Sampling(max_tokens=config.max_answer_tokens, temperature=0.6, top_p=0.9)
+    most = config.max_answer_tokens + (_REASONING_TOKENS if config.mode == "written" else 0)
+    sampling = Sampling(max_tokens=most, temperature=0.6, top_p=0.9, frequency_penalty=FREQUENCY_PENALTY)
 
     def make(number: int, ids: Sequence[str]) -> list[dict[str, Any]]:
         if not loaded:

@@ -14,7 +14,7 @@ from precepts.evals.arms import System, complete
 from precepts.evals.metrics import Arm, arm_evidence, paired_evidence
 from precepts.evals.scores import judge_all
 from precepts.models import Model, Sampling, model_name, open_model
-from precepts.pipelines.config import AlignConfig, cases_of, policy_of, sample
+from precepts.pipelines.config import FREQUENCY_PENALTY, AlignConfig, cases_of, policy_of, sample
 from precepts.pipelines.judging import test_judge
 from precepts.policy import Policy, brief
 from precepts.progress import progress
@@ -89,6 +89,7 @@ def evaluate(
                 "set": set_name,
                 "seed": seed,
                 "max_tokens": max_tokens,
+                "frequency_penalty": FREQUENCY_PENALTY,
                 "cases": [c.id for c in cases],
                 "cases_digest": content_key([c.model_dump(mode="json") for c in cases]),
                 "policy": policy.digest if policy else None,
@@ -100,8 +101,8 @@ def evaluate(
                 return open_model(ref)
 
             completions = complete(
-                cases, model=load, name=name, run=run, label=f"{set_name}: {spec.name}", sampling=Sampling(max_tokens=max_tokens), seed=seed,
-                system=spec.system,
+                cases, model=load, name=name, run=run, label=f"{set_name}: {spec.name}", system=spec.system,
+                sampling=Sampling(max_tokens=max_tokens, frequency_penalty=FREQUENCY_PENALTY), seed=seed,
             )  # fmt: skip
             if ifeval:
                 from precepts.evals.ifeval_scores import ifeval_rows

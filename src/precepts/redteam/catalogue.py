@@ -66,10 +66,6 @@ _OBFUSCATIONS: dict[str, Apply] = {
 _BON, _WILD = "Hughes et al. 2024, arXiv 2412.03556", "Shen et al. 2023, arXiv 2308.03825"
 
 
-def _perturbed(text: str, seed: int) -> Attacked:
-    return Attacked(perturbed(text, seed=seed))
-
-
 _STATIC: tuple[Technique, ...] = (
     Technique("none", "none", _plain(str)),
     *(Technique(name, "encoding", apply) for name, apply in _ENCODINGS.items()),
