@@ -59,6 +59,8 @@ class DiskFullError(PreceptsError, OSError):
         return str(self.args[0]) if self.args else ""
 
 
-def needs_extra(package: str) -> MissingError:
-    """The error for an optional package that is not installed."""
-    return MissingError(f"This needs {package}, which is not installed. Install it with: pip install 'precepts[train]'")
+def needs_extra(package: str, extra: str = "train") -> MissingError:
+    """The error for an optional package that is not installed; `extra` names what to install."""
+    return MissingError(
+        f"This needs {package}, which is not installed. Install it with: pip install 'precepts[{extra}]'"
+    )

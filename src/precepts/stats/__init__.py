@@ -22,7 +22,7 @@ Estimators: `wilson@1` `newcombe@1` `paired_difference@1` `percentile@1` `bca@1`
 `cohens_kappa@1` `krippendorff@1` `brier@1` `rogan_gladen@1` `prevalence_bound@1` `ppi@1`
 `bradley_terry@1` `preference_h@1` `count@1`
 `corrected_detection@1` `probit_mixed@1` `dawid_skene@1` `weighted_group@1` `moment_mean@1` `abroca@1` `anytime_difference@1`
-`crossed_mean@1` `crossed_difference@1` `crossed_pgr@1` `crossed_pgr_gain@1`.
+`crossed_mean@1` `crossed_difference@1` `crossed_pgr@1` `crossed_pgr_gain@1` `crossed_auroc@1` `crossed_auroc_pgr@1`.
 """
 
 from precepts.stats.abroca import abroca
@@ -93,6 +93,7 @@ from precepts.stats.rogan_gladen import (
 )
 from precepts.stats.rows import Row
 from precepts.stats.seeds import crossed_means
+from precepts.stats.seeds_auroc import crossed_aurocs
 from precepts.stats.tail import goodness, worst_mean
 from precepts.stats.threshold import maximin_threshold
 from precepts.stats.trade_off import Ratings, Statistic, TradeOff, Trading, metric_of, trade_off, trading
@@ -142,6 +143,7 @@ __all__ = [
     "contradicts",
     "corrected_rates",
     "counted_auc",
+    "crossed_aurocs",
     "crossed_covariance",
     "crossed_means",
     "cumulative_error",
