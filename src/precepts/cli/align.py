@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from precepts.cli.align_tables import ablate, table
 from precepts.errors import InputError, MissingError
 
 DEFAULT_OUT = Path("runs/align")
@@ -104,7 +105,7 @@ def _since(ctx: typer.Context) -> dict[str, Any]:
 
 def _stages(
     stages: tuple[str, ...], target: str, cases: str, model: str, teacher: str | None, judge: str | None, mode: str, out: Path, seed: int,
-    limit: int | None, max_steps: int | None, tune: str, earlier: dict[str, Any] | None = None,
+    limit: int | None, max_steps: int | None, tune: str, earlier: dict[str, Any] | None = None, rl: Any = None,
 ) -> Any:  # fmt: skip
     from precepts.pipelines.align import align
 
@@ -122,7 +123,7 @@ def _stages(
         tune=tune,
         earlier=earlier,
     )
-    align(run, stages=stages)
+    align(run, stages=stages, rl=rl)
     return run
 
 
@@ -131,12 +132,15 @@ def run_all(
     ctx: typer.Context,
     target: Target, cases: Cases = "starter", model: ModelRef = "precepts/smollm2-135m", teacher: Teacher = None, judge: JudgeRef = None,
     mode: Mode = "guided", out: Out = DEFAULT_OUT, seed: Seed = 0, limit: Limit = None, max_steps: Steps = None, tune: Tune = "top",
+    rl: Annotated[bool, typer.Option("--rl", help="Reinforce after fine-tuning: see `precepts align rl`.")] = False,
     since: Since = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:  # fmt: skip
-    """All stages: data, sft, eval, card."""
+    """All stages: data, sft, eval, card; with --rl also rl, after sft."""
+    from precepts.pipelines.align import STAGES, WITH_RL
+
     run = _stages(
-        ("data", "sft", "eval", "card"),
+        WITH_RL if rl else STAGES,
         target,
         cases,
         model,
@@ -179,6 +183,55 @@ def sft(
         ("data", "sft"), target, cases, model, teacher, judge, mode, out, seed, limit, max_steps, tune, _since(ctx)
     )
     _print_facts(run, "sft", "calibration")
+
+
+@app.command("rl")
+def rl(
+    target: Annotated[str, typer.Argument(help="A run whose model is fine-tuned.")],
+    start: Annotated[
+        str,
+        typer.Option(
+            help="sft: go on from the fine-tuned model. base: from the untrained one, as an arm to compare with."
+        ),
+    ] = "sft",
+    prompts: Annotated[
+        int, typer.Option(help="So many training prompts, those on which the start model is most uncertain.")
+    ] = 64,
+    samples: Annotated[int, typer.Option(help="Answers sampled to each prompt, compared with each other.")] = 8,
+    answer_only: Annotated[
+        bool, typer.Option("--answer-only", help="Update the answer's tokens alone, never those of the reasoning.")
+    ] = False,
+    judge: Annotated[
+        str | None,
+        typer.Option(
+            "--judge", help="A model that reads the policy and the answer, and rewards. Default: the shipped probe."
+        ),
+    ] = None,
+) -> None:
+    """Optional, after stage 2: reinforce against the policy, by a reward that reads the answer alone."""
+    from precepts.pipelines.align import align
+    from precepts.pipelines.rl import ARM, STAGE, RLOptions
+    from precepts.runs import Run
+
+    if start not in ("sft", "base"):
+        raise InputError(f"--start is sft or base, not {start!r}.")
+    if prompts < 2 or samples < 2:
+        raise InputError(f"--prompts and --samples are at least 2, not {prompts} and {samples}: answers are compared.")
+    run = Run(target)
+    options = RLOptions(
+        start="base" if start == "base" else "sft",
+        num_prompts=prompts,
+        num_samples=samples,
+        answer_only=answer_only,
+        judge=judge,
+    )
+    align(run, stages=("rl",), rl=options)
+    stage = STAGE[options.start]
+    for key in ("reward_judge", "num_rollouts", "num_unscored", *(["calibration"] if start == "sft" else [])):
+        _print_facts(run, stage, key, named=True)
+    print(f"curve: {run.path / stage / 'curve.jsonl'}")
+    print(f"chat:  precepts chat {run.path / stage}")
+    print(f"next:  precepts align eval {run.path}   (measures the arm {ARM[options.start]} beside the others)")
 
 
 @app.command("eval")
@@ -246,63 +299,12 @@ def card(target: Annotated[str, typer.Argument(help="A run directory.")]) -> Non
     print_run(run, as_json=False)
 
 
-@app.command("ablate")
-def ablate(
-    runs: Annotated[list[Path], typer.Argument(help="Runs of align that differ in their seed alone; three or more for intervals over seeds.")],
-    arm: Annotated[list[str] | None, typer.Option(help="Only this arm; may be given again. Default: all that the runs hold.")] = None,
-    cases: Annotated[str, typer.Option(help="`test` for the runs' own test cases, else a JSONL file or a public set.")] = "test",
-    limit: Limit = None,
-    max_tokens: Annotated[int, typer.Option(help="Longest completion, in tokens.")] = 128,
-    out: Annotated[Path, typer.Option(help="Where to keep it.")] = Path("runs/ablation"),
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
-) -> None:  # fmt: skip
-    """The paper's arms on the same cases: none, SFT, RL, both, and the policy in the prompt."""
-    from precepts.cli.ablation_tables import ablation_json, print_ablation
-    from precepts.pipelines.ablate import ablate as run_ablation
-    from precepts.runs import to_json
-
-    found = run_ablation(runs, out, cases=cases, arms=arm or (), limit=limit, max_tokens=max_tokens)
-    if as_json:
-        print(to_json(ablation_json(found), indent=1))
-    else:
-        print_ablation(found)
+app.command("ablate")(ablate)
+app.command("table")(table)
 
 
-@app.command("table")
-def table(
-    name: Annotated[str, typer.Argument(help="faithfulness, flip, compute, encodings or style.")],
-    target: Annotated[str, typer.Argument(help="A run of align, or any model reference.")],
-    model: Annotated[str | None, typer.Option("--model", help="Another model to ask on the run's cases, such as its untrained one.")] = None,
-    policy: Annotated[str | None, typer.Option(help="The policy, for a model that is no run.")] = None,
-    cases: Annotated[str, typer.Option(help="`test` for the run's own test cases, else a JSONL file or a public set.")] = "test",
-    clause: Annotated[list[str] | None, typer.Option(help="Only cases of this clause; may be given again.")] = None,
-    limit: Limit = None,
-    max_tokens: Annotated[int, typer.Option(help="Longest completion, in tokens.")] = 112,
-    out: Annotated[Path | None, typer.Option(help="Where to keep it. Default: in the run, else runs/tables.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
-) -> None:  # fmt: skip
-    """One of the smaller tables: is the reasoning faithful, does a flipped clause flip it, does it hold in a code."""
-    from precepts.cli.ablation_tables import print_table
-    from precepts.pipelines.tables import table as make
-    from precepts.runs import to_json
-
-    found = make(
-        name,
-        target,
-        policy=policy,
-        cases=cases,
-        model=model,
-        clauses=clause or (),
-        limit=limit,
-        max_tokens=max_tokens,
-        out=out,
-    )
-    if as_json:
-        print(to_json({"v": 1, "table": name, "evidence": found.evidence, "path": str(found.path)}, indent=1))
-    else:
-        print_table(found)
-
-
-def _print_facts(run: Any, stage: str, key: str) -> None:
+def _print_facts(run: Any, stage: str, key: str, *, named: bool = False) -> None:
     facts = json.loads((run.path / stage / "run.json").read_text("utf-8"))[key]
-    print(json.dumps(facts, indent=1, ensure_ascii=False))
+    print(
+        f"{key}: {json.dumps(facts, ensure_ascii=False)}" if named else json.dumps(facts, indent=1, ensure_ascii=False)
+    )

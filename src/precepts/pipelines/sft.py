@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from typing import Any
+from pathlib import Path
 
 from precepts.errors import InputError, MissingError, needs_extra
 from precepts.pipelines.config import AlignConfig, asked, cases_of, policy_of, sample, trainable
@@ -22,6 +22,7 @@ def sft_stage(run: Run, config: AlignConfig) -> Row:
         return json.loads((stage.path / "run.json").read_text("utf-8"))["calibration"]
     if not run.stage("data").finished:
         raise MissingError(f"{run.path} has no training data yet. Run: precepts align data {run.path}")
+    run.stage("data").intact("examples.jsonl")
     base = trainable(config.model)
     try:
         from precepts.models.engine import SETTINGS
@@ -60,12 +61,12 @@ def sft_stage(run: Run, config: AlignConfig) -> Row:
         model = stage.path / "model"
         shutil.copytree(base, model, dirs_exist_ok=True)
         write_atomic(model / SETTINGS, json.dumps({"opening": OPENING}, indent=1))
-    calibration = _calibrate(run, config, model)
+    calibration = calibrate_on_dev(run, model)
     stage.finish(calibration=calibration, num_examples=len(examples), **facts)
     return calibration
 
 
-def _calibrate(run: Run, config: AlignConfig, model: Any) -> Row:
+def calibrate_on_dev(run: Run, model: Path) -> Row:
     """Chooses the verdict biases on dev and writes them beside the weights."""
     from precepts.models.engine import SETTINGS, Engine
     from precepts.training.calibration import calibrate
