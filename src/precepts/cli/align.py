@@ -9,8 +9,9 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from precepts.cli.align_since import Since, since_of
 from precepts.cli.align_tables import ablate, table
-from precepts.errors import InputError, MissingError
+from precepts.errors import InputError
 
 DEFAULT_OUT = Path("runs/align")
 
@@ -49,14 +50,6 @@ Limit = Annotated[
     int | None, typer.Option(help="At most so many training cases, answers and test cases: for a quick look.")
 ]
 Steps = Annotated[int | None, typer.Option("--max-steps", help="At most so many training steps.")]
-Since = Annotated[
-    str | None,
-    typer.Option(
-        "--since",
-        help="An earlier run, or the policy before: make and train anew only what the change of the policy touches. "
-        "A run also gives cases, model and settings that are not given here.",
-    ),
-]
 Tune = Annotated[str, typer.Option("--tune", help="What is trained: top (layers), full, or lora.")]
 
 
@@ -80,27 +73,6 @@ def _begin(target: str, **options: Any) -> Any:
     smaller = {"limit": limit, **{name: min(limit, value) for name, value in most.items()}} if limit else {}
     config = AlignConfig(policy=target, sft=SFTOptions(mode=tune, max_steps=steps), **options, **smaller)
     return begin(out, config, command=command_line())
-
-
-def _since(ctx: typer.Context) -> dict[str, Any]:
-    """What `--since` adds: itself and, where it is a run, that run's choices for everything that was not given."""
-    from precepts.pipelines.config import config_of
-    from precepts.runs import PLAN, Run
-
-    since = ctx.params["since"]
-    if since is None:
-        return {}
-    if not Path(since).exists():
-        raise MissingError(f"--since {since}: there is no such run directory or policy file.")
-    if not (Path(since) / PLAN).exists():
-        return {"since": since}
-    old = config_of(Run(since))
-    values: dict[str, Any] = {
-        "cases": str(Path(since) / "cases.jsonl"), "model": old.model, "teacher": old.teacher, "judge": old.judge, "mode": old.mode,
-        "seed": old.seed, "limit": old.limit, "tune": old.sft.mode,
-    }  # fmt: skip
-    given = {name for name in values if getattr(ctx.get_parameter_source(name), "name", "") == "COMMANDLINE"}
-    return {"since": since, **{name: value for name, value in values.items() if name not in given}}
 
 
 def _stages(
@@ -152,7 +124,7 @@ def run_all(
         limit,
         max_steps,
         tune,
-        _since(ctx),
+        since_of(ctx),
     )
     from precepts.cli.tables import print_run
 
@@ -167,7 +139,9 @@ def data(
     since: Since = None,
 ) -> None:  # fmt: skip
     """Stage 1: a teacher that reads the policy writes completions, a judge filters them."""
-    run = _stages(("data",), target, cases, model, teacher, judge, mode, out, seed, limit, max_steps, tune, _since(ctx))
+    run = _stages(
+        ("data",), target, cases, model, teacher, judge, mode, out, seed, limit, max_steps, tune, since_of(ctx)
+    )
     _print_facts(run, "data", "counts")
 
 
@@ -180,7 +154,7 @@ def sft(
 ) -> None:  # fmt: skip
     """Stage 2: fine-tune on the bare prompts, then calibrate the verdict's threshold on dev."""
     run = _stages(
-        ("data", "sft"), target, cases, model, teacher, judge, mode, out, seed, limit, max_steps, tune, _since(ctx)
+        ("data", "sft"), target, cases, model, teacher, judge, mode, out, seed, limit, max_steps, tune, since_of(ctx)
     )
     _print_facts(run, "sft", "calibration")
 

@@ -84,8 +84,9 @@ def _grams(texts: Sequence[str]) -> Any:
     """A row a text, 1 where it holds a four-gram; a sparse matrix of shape (texts, 2^20)."""
     from sklearn.feature_extraction.text import HashingVectorizer
 
+    # scikit-learn ships no types, and what is guessed of them is narrower than what it takes.
+    options: Any = {"norm": None, "dtype": np.float32}
     vectorizer = HashingVectorizer(
-        analyzer="char_wb", ngram_range=(_GRAM, _GRAM), binary=True, norm=None, alternate_sign=False,
-        n_features=_FEATURES, lowercase=False, dtype=np.float32,
+        analyzer="char_wb", ngram_range=(_GRAM, _GRAM), binary=True, alternate_sign=False, n_features=_FEATURES, lowercase=False, **options
     )  # fmt: skip
     return vectorizer.transform([" ".join(words(text)) for text in texts])

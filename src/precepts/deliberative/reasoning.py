@@ -92,7 +92,7 @@ def _sides(text: str) -> list[tuple[int, str]]:
 def _reasoned(text: str, sides: list[tuple[int, str]]) -> bool:
     """Whether the one change of side is a step of the argument: a `but`, `so` or `not` leads to the second."""
     first = next(place for place, side in sides if side != sides[0][1])
-    last = max(place for place, side in sides if place < first)
+    last = max(place for place, _ in sides if place < first)
     return bool(re.search(r"\b(?:but|so|therefore|hence|even so|does not|is not)\b", text[last:first], re.IGNORECASE))
 
 

@@ -68,7 +68,7 @@ def suggest(
     Left out and counted: answers that could not be had, lines in another form, messages too short or long, copies of the clause, twins
     that are one message, and what is nearly another proposal or a known case.
     """
-    asked = [(clause, form) for clause in clauses for form in forms]
+    asked: list[tuple[Clause, Form]] = [(clause, form) for clause in clauses for form in forms]
     made = model.generate(
         [conversation(policy, clause, form, per_clause) for clause, form in asked],
         sampling=Sampling(max_tokens=max_tokens, temperature=0.8, top_p=0.95),

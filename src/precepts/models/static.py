@@ -67,7 +67,8 @@ def static_embeddings(path: Path, reference: Sequence[str]) -> Callable[[Sequenc
 
     def embed(texts: Sequence[str]) -> npt.NDArray[np.float32]:
         found = means(texts)
-        return found - (found @ shared_D)[:, None] * shared_D[None, :]
+        along_N = found @ shared_D
+        return np.asarray(found - along_N[:, None] * shared_D[None, :], dtype=np.float32)
 
     return embed
 
