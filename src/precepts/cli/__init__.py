@@ -23,10 +23,12 @@ from precepts.cli import (
     models,
     pairwise,
     policy,
+    serve,
     suites,
     w2s,
 )
-from precepts.errors import PreceptsError
+from precepts.errors import DiskFullError, PreceptsError
+from precepts.runs import no_room
 
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None,
@@ -37,6 +39,7 @@ app.add_typer(audit.app, name="audit")
 app.add_typer(card.app, name="card")
 app.command("gate")(gate.gate)
 app.command("diff")(diff.diff)
+app.command("serve")(serve.serve)
 app.add_typer(gate.app, name="risk")
 app.add_typer(policy.app, name="policy")
 app.add_typer(judge.app, name="judge")
@@ -74,3 +77,9 @@ def main() -> None:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise SystemExit(0) from None
+    except Exception as error:
+        if not no_room(error):
+            raise
+        full = DiskFullError.of(error.filename if isinstance(error, OSError) else None)
+        print(f"precepts: {full}", file=sys.stderr)
+        raise SystemExit(full.exit_code) from None
