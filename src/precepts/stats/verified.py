@@ -92,7 +92,9 @@ def _item_counts(rows: Sequence[Row], arm: str | None) -> tuple[FloatArray, int,
             continue
         times = row.get("count", 1)
         assert isinstance(times, int | float), "counts are numbers"
-        answer, gold = row.get("score"), row.get("label")
+        answer, gold = (
+            None if value != value else value for value in (row.get("score"), row.get("label"))
+        )  # NaN is missing
         if answer is None:
             unscored += int(times)
             continue
