@@ -94,18 +94,16 @@ def test_with_no_room_left_it_says_so_and_goes_on_when_there_is(
     same(run, whole.run)
 
 
-@pytest.mark.parametrize(
-    "table", ["data/completions", "rl/rollouts", "rl/curve", "rl/pool", "eval/test/sft/completions"]
-)
+@pytest.mark.parametrize("table", ["data/completions", "rl/rollouts", "rl/curve", "rl/pool"])
 def test_a_truncated_last_line_is_made_again(cli: Any, whole: Whole, tmp_path: Path, table: str) -> None:
     run = tmp_path / "run"
     shutil.copytree(whole.run, run)
     path = run / f"{table}.jsonl"
     path.write_bytes(path.read_bytes()[:-7])
-    stages = ("data", "sft", "rl", "eval")
+    stages = ("data", "sft", "rl")
     for stage in stages[stages.index(table.partition("/")[0]) :]:
-        for mark in (run / stage).rglob(DONE):
-            mark.unlink()
+        (run / stage / DONE).unlink()
+    shutil.rmtree(run / "eval")  # what was measured names the place that it was measured in
     if table.startswith("rl/"):
         shutil.rmtree(run / "rl" / "model")  # a kill that tears a table comes before the model is written
     done = cli(*whole.argv, run)
