@@ -6,30 +6,10 @@ import csv
 import os
 from pathlib import Path
 
-import numpy as np
 import pytest
+from w2s_words import sentences
 
 from precepts.w2s.examples import Example
-
-GOOD = ["fine", "warm", "bright", "kind", "lovely", "pleasant", "sunny", "gentle"]
-BAD = ["grim", "cold", "harsh", "cruel", "awful", "dreary", "stormy", "bitter"]
-PLACES = ["garden", "harbour", "station", "kitchen", "library", "valley", "market", "bridge"]
-
-
-def sentences(num_rows: int, seed: int = 0) -> list[tuple[str, str]]:
-    """Texts with a label, of words that tell it."""
-    rng = np.random.default_rng(seed)
-    out = []
-    for i in range(num_rows):
-        label = int(i % 2)
-        words = rng.choice(GOOD if label else BAD, 2)
-        out.append(
-            (
-                f"The {rng.choice(PLACES)} was {words[0]} and {words[1]} on day {i}.",
-                "pleasant" if label else "unpleasant",
-            )
-        )
-    return out
 
 
 @pytest.fixture

@@ -101,9 +101,32 @@ def answers(rate, weak, seed):
 def test_the_guard_keeps_a_method_that_agrees_and_drops_one_that_drifts_to_chance(seed):
     weak = np.random.default_rng(seed).integers(0, 2, 2000)
     labels = np.eye(2)[weak]
-    assert verdict(answers(0.71, weak, seed + 10), answers(0.70, weak, seed + 20), labels).use_method
+    assert verdict(answers(0.70, weak, seed + 10), answers(0.73, weak, seed + 20), labels).use_method
     assert not verdict(answers(0.66, weak, seed + 10), answers(0.53, weak, seed + 20), labels).use_method
     assert not verdict(answers(0.48, weak, seed + 10), answers(0.70, weak, seed + 20), labels).use_method
+
+
+def test_a_small_loss_of_agreement_counts_once_there_are_rows_enough_to_see_it():
+    weak = np.random.default_rng(0).integers(0, 2, 4000)
+    labels = np.eye(2)[weak]
+    naive = answers(0.66, weak, 1)
+    method = naive.copy()
+    dropped = np.flatnonzero(naive.argmax(1) == weak)[:120]
+    method[dropped] = 1 - method[dropped]
+    said = verdict(naive, method, labels)
+    assert said.score > -0.25
+    assert said.z < -1.645
+    assert not said.use_method
+
+
+def test_rows_that_seeds_share_count_once():
+    weak = np.random.default_rng(3).integers(0, 2, 500)
+    labels, naive, method = np.eye(2)[weak], answers(0.66, weak, 4), answers(0.64, weak, 5)
+    once = verdict(naive, method, labels)
+    nine = verdict(*(np.tile(a, (9, 1)) for a in (naive, method, labels)), rows_N=list(range(500)) * 9)
+    assert nine.z == pytest.approx(once.z)
+    difference = (method.argmax(1) == weak).astype(float) - (naive.argmax(1) == weak)
+    assert once.z == pytest.approx(difference.mean() / (difference.std() / np.sqrt(500)))
 
 
 def test_rank_correlation_by_hand():
@@ -138,7 +161,9 @@ def test_the_command_gives_evidence_that_recomputes_and_a_page_and_goes_on(cli, 
     done = cli(*argv)
     assert done.code == 0, done.err
     evidence = [Evidence.model_validate_json(line) for line in (out / "evidence.jsonl").read_text().splitlines()]
-    assert {"w2s/accuracy", "w2s/pgr", "w2s/pgr_gain", "w2s/agreement"} <= {e.claim for e in evidence}
+    assert {"w2s/accuracy", "w2s/pgr", "w2s/pgr_gain", "w2s/agreement", "w2s/auroc_pgr", "w2s/learning_curve"} <= {
+        e.claim for e in evidence
+    }
     for row in evidence:
         assert verify(row, root=out) == [], row.claim
     page = (out / "w2s.html").read_text()

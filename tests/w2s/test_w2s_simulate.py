@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from precepts.errors import InputError
-from precepts.w2s.simulate import simulated_labels
+from precepts.w2s.simulate import simulated_labels, simulated_ref
 
 KINDS = ("independent", "imitable", "long")
 
@@ -59,3 +59,29 @@ def test_what_a_kind_reads_must_be_given():
         simulated_labels(labels, accuracy=0.5, kind="long", num_classes=2, seed=0)
     with pytest.raises(InputError, match="0 to 1"):
         simulated_labels(labels, accuracy=1.5, kind="independent", num_classes=2, seed=0)
+
+
+@pytest.mark.parametrize("ref", ["simulated:imitable", "simulated:odd@0.7", "simulated:long@1.2", "simulated:long@x"])
+def test_a_reference_that_names_no_simulated_supervisor_is_refused(ref):
+    with pytest.raises(InputError, match="no simulated supervisor"):
+        simulated_ref(ref)
+
+
+def test_a_simulated_supervisor_by_reference():
+    assert simulated_ref("simulated:long@0.7") == ("long", 0.7)
+    assert simulated_ref("tfidf") is None
+
+
+@pytest.mark.parametrize("kind", ["independent", "imitable", "long"])
+def test_a_run_with_a_simulated_supervisor_has_its_accuracy(csv_task, tiny_path, tmp_path, monkeypatch, kind):
+    pytest.importorskip("torch")
+    from precepts.pipelines.w2s import W2SConfig, run_w2s
+    from precepts.runs import Run
+
+    monkeypatch.setenv("PRECEPTS_CACHE", str(tmp_path / "cache"))
+    config = W2SConfig(
+        tasks=(str(csv_task),), weak=f"simulated:{kind}@0.75", strong=f"{tiny_path}@2", seeds=2, rows=None
+    )
+    evidence = run_w2s(Run(tmp_path / "run"), config)
+    (row,) = (e for e in evidence if e.claim == "w2s/accuracy" and e.slice["arm"] == "supervisor")
+    assert row.value == pytest.approx(0.75, abs=0.15)

@@ -10,6 +10,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from precepts.cli import w2s_chess
+from precepts.cli.w2s_cells import cell
 from precepts.runs import Run, to_json
 from precepts.types import Evidence
 
@@ -17,6 +19,7 @@ app = typer.Typer(
     no_args_is_help=True, rich_markup_mode=None,
     help="What a strong model learns from a weaker supervisor's labels, how much is lost, and which method recovers most.",
 )  # fmt: skip
+app.add_typer(w2s_chess.app, name="chess")
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 
 
@@ -24,12 +27,14 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")
 def run(
     tasks: Annotated[list[str], typer.Argument(help="Registered tasks, or CSV or JSONL files of your own.", metavar="TASK…")],
     out: Annotated[Path, typer.Option(help="The run directory.")],
-    weak: Annotated[str, typer.Option(help="Supervisor: tfidf, tfidf-chars, people, or MODEL[@LAYER].")] = "tfidf",
-    strong: Annotated[str, typer.Option(help="Student: MODEL[@LAYER], a linear head on frozen features.")] = "precepts/smollm2-135m",
+    weak: Annotated[str, typer.Option(help="tfidf, tfidf-chars, people, MODEL[@LAYER], lora:MODEL, full:MODEL, simulated:KIND@ACCURACY.")] = "tfidf",
+    strong: Annotated[str, typer.Option(help="Student: MODEL[@LAYER] (a head on its features), lora:MODEL or full:MODEL.")] = "precepts/smollm2-135m",
     method: Annotated[list[str] | None, typer.Option(help="Again for more; naive is always run; `all` for all.")] = None,
     seeds: Annotated[int, typer.Option(min=1, help="How many seeds.")] = 10,
     rows: Annotated[int, typer.Option(min=0, help="At most how many rows of a task; 0 for all.")] = 3000,
     epochs: Annotated[int, typer.Option(min=1, help="Epochs of a head.")] = 8,
+    generative: Annotated[bool, typer.Option("--generative", help="Also students that first read the task's texts without labels.")] = False,
+    prompted: Annotated[bool, typer.Option("--prompted", help="Also zero-shot and few-shot lines: the student's model is asked.")] = False,
     as_json: AsJson = False,
 ) -> None:  # fmt: skip
     """Weak supervisor, its labels, student, ceiling; PGR with intervals, and a page. Run again, it goes on where it stopped."""
@@ -44,7 +49,7 @@ def run(
         names = [name for name, m in METHODS.items() if name != "naive" and (binary or not m.binary_only)]
     config = W2SConfig(
         tasks=tuple(tasks), weak=weak, strong=strong, methods=tuple(names), seeds=seeds, rows=rows or None,
-        heads=HeadSettings(epochs=epochs),
+        heads=HeadSettings(epochs=epochs), generative=generative, prompted=prompted,
     )  # fmt: skip
     found = run_w2s(Run(out), config)
     if as_json:
@@ -53,6 +58,40 @@ def run(
     for name in dict.fromkeys(e.slice["task"] for e in found):
         Console().print(_table(name, [e for e in found if e.slice["task"] == name]))
     print(f"page:     {out / 'w2s.html'}")
+    print(f"evidence: {out / 'evidence.jsonl'}")
+
+
+@app.command("ladder")
+def ladder(
+    file: Annotated[Path, typer.Argument(help="YAML: `models:` and a list of `name` and `ref`, weakest first.")],
+    task: Annotated[str, typer.Argument(help="A registered task, or a CSV or JSONL file of your own.")],
+    out: Annotated[Path, typer.Option(help="The run directory.")],
+    method: Annotated[list[str] | None, typer.Option(help="Again for more; naive is always run.")] = None,
+    seeds: Annotated[int, typer.Option(min=1, help="How many seeds.")] = 10,
+    rows: Annotated[int, typer.Option(min=0, help="At most how many rows; 0 for all.")] = 3000,
+    as_json: AsJson = False,
+) -> None:
+    """Every supervisor with every student above it, bootstrapping from the first to the last, and what each student is worth."""
+    from precepts.pipelines.w2s import W2SConfig
+    from precepts.pipelines.w2s_ladder import run_ladder
+
+    methods = tuple(dict.fromkeys(method or ["logconf"]))
+    run = Run(out)
+    found = run_ladder(run, file, W2SConfig(tasks=(task,), methods=methods, seeds=seeds, rows=rows or None))
+    read = run.rows("ladder")
+    if as_json:
+        print(to_json({"v": 1, "run": str(out), "evidence": found, "ladder": read}, indent=1))
+        return
+    worth = {(r["weak"], r["strong"], r["arm"]): r["matches"] for r in read if r["kind"] == "pair"}
+    table = Table(title=f"{task} (95 % intervals over seeds and rows)", title_justify="left")
+    for column in ("supervisor", "student", "arm", "accuracy", "PGR", "as good as, on truth"):
+        table.add_column(column)
+    pgr = {tuple(e.slice.values()): e for e in found if e.claim == "w2s/pgr"}
+    for e in found:
+        if e.claim == "w2s/accuracy" and e.slice["arm"] not in ("naive-early", "guarded"):
+            key = (e.slice["weak"], e.slice["strong"], e.slice["arm"])
+            table.add_row(*key, cell(e), cell(pgr.get(tuple(e.slice.values()))), worth.get(key) or "")
+    Console().print(table)
     print(f"evidence: {out / 'evidence.jsonl'}")
 
 
@@ -115,14 +154,5 @@ def _table(name: str, evidence: list[Evidence]) -> Table:
         if "supervisor" not in row.slice:
             by_arm.setdefault(row.slice["arm"], {})[row.claim.removeprefix("w2s/")] = row
     for arm, rows in by_arm.items():
-        table.add_row(arm, *(_cell(rows.get(claim)) for claim in ("accuracy", "pgr", "pgr_gain")))
+        table.add_row(arm, *(cell(rows.get(claim)) for claim in ("accuracy", "pgr", "pgr_gain")))
     return table
-
-
-def _cell(row: Evidence | None) -> str:
-    if row is None:
-        return ""
-    if row.value is None:
-        return "undefined: no gap"
-    interval = f" [{row.low:.2f}, {row.high:.2f}]" if row.low is not None and row.high is not None else ""
-    return f"{row.value:.3f}{interval}"

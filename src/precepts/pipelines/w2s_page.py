@@ -66,10 +66,24 @@ def _section(task: Task, evidence: Sequence[Evidence], guard: Row) -> dict[str, 
     rows: list[list[str]] = []
     for arm in arms:
         found = {
-            (e.claim.removeprefix("w2s/"), e.slice.get("supervisor")): e for e in evidence if e.slice["arm"] == arm
+            (e.claim.removeprefix("w2s/"), e.slice.get("supervisor")): e
+            for e in evidence
+            if e.slice["arm"] == arm and "epoch" not in e.slice
         }
-        keys = (("accuracy", None), ("pgr", None), ("pgr_gain", None), ("agreement", "right"), ("agreement", "wrong"))
+        keys = (
+            ("accuracy", None), ("pgr", None), ("pgr_gain", None), ("auroc_pgr", None), ("agreement", "right"),
+            ("agreement", "wrong"),
+        )  # fmt: skip
         rows.append([arm, *(cell(found.get(key)) for key in keys)])
+    by_epoch = {(e.slice["arm"], e.slice["epoch"]): e for e in evidence if e.claim == "w2s/learning_curve"}
+    epochs = list(dict.fromkeys(epoch for _, epoch in by_epoch))
+    curves = [
+        (
+            arm,
+            [(f"{e.value:.3f}" if (e := by_epoch[arm, epoch]).value is not None else "", cell(e)) for epoch in epochs],
+        )
+        for arm in dict.fromkeys(arm for arm, _ in by_epoch)
+    ]
     panels = [
         panel
         for claim, title in (("w2s/accuracy", "Accuracy on the test rows"), ("w2s/pgr", "PGR"))
@@ -80,7 +94,7 @@ def _section(task: Task, evidence: Sequence[Evidence], guard: Row) -> dict[str, 
     came = f"{guard['method']} then scored {guard['gain']:+.3f} against naive training, the guard's choice {guard['guarded_gain']:+.3f}"
     return {
         "name": task.name, "title": task.title, "citation": task.citation, "licence": task.licence, "role": task.role,
-        "rows": rows, "panels": panels, "guard": f"{used}; {came}.",
+        "epochs": epochs, "curves": curves, "rows": rows, "panels": panels, "guard": f"{used}; {came}.",
     }  # fmt: skip
 
 

@@ -36,7 +36,7 @@ def hard(logits_BC: Tensor, weak_BC: Tensor, *, progress: float = 0.0) -> Tensor
 
 def confidence(
     logits_BC: Tensor, weak_BC: Tensor, *, progress: float = 1.0, weight: float = 0.5, warmup: float = 0.2,
-    prior_C: Tensor | None = None,
+    prior_C: Tensor | None = None, matched: bool = True,
 ) -> Tensor:  # fmt: skip
     """The auxiliary confidence loss: (1 − α)·CE(f, weak) + α·CE(f, hardened f).
 
@@ -52,13 +52,15 @@ def confidence(
         weight: α at the end of the warm-up, in [0, 1]; 0 is `naive`.
         warmup: Share of training over which α rises; 0 for none.
         prior_C: Class prior that the hardened guesses match.
+        matched: False for classes without a prior (moves of chess): the hardened guess is then the likeliest class.
 
     Raises:
         ValueError: If `weight` or `progress` is outside [0, 1], or shapes differ.
     """
     _check(logits_BC, weak_BC, progress, weight)
     alpha = weight * min(1.0, progress / warmup) if warmup > 0 else weight
-    return cross_entropy(logits_BC, (1 - alpha) * weak_BC.float() + alpha * hardened(logits_BC, prior_C))
+    guess_BC = hardened(logits_BC, prior_C) if matched else one_hot_like(logits_BC.detach())
+    return cross_entropy(logits_BC, (1 - alpha) * weak_BC.float() + alpha * guess_BC)
 
 
 def confidence_reference(

@@ -5,15 +5,45 @@ Burns et al. 2023, section 5.1.3: at equal accuracy, errors that the student can
 
 from __future__ import annotations
 
-from typing import Literal, get_args
+from typing import Literal, NamedTuple, cast, get_args
 
 import numpy as np
 
 from precepts.errors import InputError
 from precepts.stats import FloatArray
 
+_PREFIX = "simulated:"
+
 ErrorKind = Literal["independent", "imitable", "long"]
 """Errors drawn by chance; errors a linear head can imitate, as if a false score were added to each class; errors on the longest texts."""
+
+
+class SimulatedRef(NamedTuple):
+    """A reference such as `simulated:imitable@0.7` in its parts."""
+
+    kind: ErrorKind
+    accuracy: float
+
+
+def simulated_ref(ref: str) -> SimulatedRef | None:
+    """`simulated:KIND@ACCURACY` in its parts; None for a reference of another form.
+
+    Raises:
+        InputError: If there is no such kind, or the accuracy is not in [0, 1].
+    """
+    if not ref.startswith(_PREFIX):
+        return None
+    kind, _, number = ref.removeprefix(_PREFIX).partition("@")
+    try:
+        accuracy = float(number)
+    except ValueError:
+        accuracy = -1.0
+    if kind not in get_args(ErrorKind) or not 0 <= accuracy <= 1:
+        raise InputError(
+            f"{ref!r:.80} is no simulated supervisor; give {_PREFIX}KIND@ACCURACY with a kind of {', '.join(get_args(ErrorKind))} "
+            f"and an accuracy of 0 to 1."
+        )
+    return SimulatedRef(cast(ErrorKind, kind), accuracy)
 
 
 def simulated_labels(

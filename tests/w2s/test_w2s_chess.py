@@ -1,0 +1,245 @@
+"""Chess: Lichess's convention, what is refused, positions as text, made puzzles, and the command on planted games."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import random
+import stat
+import sys
+from pathlib import Path
+
+import pytest
+
+from precepts.errors import InputError, MissingError
+
+pytest.importorskip("chess")
+pytest.importorskip("torch")
+
+import chess
+import torch
+
+from precepts.w2s.chess_experiment import chess_pool, chess_split
+from precepts.w2s.chess_model import Fitting, Reader, Size, encode, fit, move_number, position_text, probabilities
+from precepts.w2s.engine_puzzles import PuzzleSettings, engine_path, make_puzzles
+from precepts.w2s.losses import confidence, naive
+from precepts.w2s.puzzles import Puzzle, read_games, read_puzzles, strata
+
+HEADER = "PuzzleId,FEN,Moves,Rating,GameUrl\n"
+FEN = "r5k1/pp3p1p/2b2qp1/3pr3/8/4P2P/R1PN1PP1/Q3K2R w K - 0 19"
+ROW = f"a,{FEN},a2a7 e5e3 f2e3,1493,https://lichess.org/SLbfzQtP#36\n"
+
+
+def played(num_games, seed=0, plies=30):
+    """Random games: positions, and a move of each that a rule chooses (the first in the alphabet)."""
+    rng = random.Random(seed)
+    for number in range(num_games):
+        board = chess.Board()
+        for _ in range(plies):
+            if board.is_game_over():
+                break
+            best = min(move.uci()[:4] for move in board.legal_moves)
+            yield {
+                "fen": board.fen(),
+                "move": best,
+                "best": best,
+                "depth": rng.randint(1, 9),
+                "game": f"g{seed}-{number}",
+            }
+            board.push(rng.choice(list(board.legal_moves)))
+
+
+@pytest.fixture
+def engine(tmp_path) -> str:
+    """The engine of this folder as a program."""
+    path = tmp_path / "engine"
+    path.write_text(f"#!/bin/sh\nexec {sys.executable} {Path(__file__).with_name('material_engine.py')}\n")
+    path.chmod(path.stat().st_mode | stat.S_IXUSR)
+    return str(path)
+
+
+def test_the_answer_is_the_second_move_after_the_opponents(tmp_path):
+    for path in (tmp_path / "p.csv", tmp_path / "p.csv.gz"):
+        path.write_bytes(gzip.compress((HEADER + ROW).encode()) if path.suffix == ".gz" else (HEADER + ROW).encode())
+        (puzzle,) = read_puzzles(path)
+        board = chess.Board(FEN)
+        board.push_uci("a2a7")
+        assert puzzle.fen == board.fen()
+        assert (puzzle.best, puzzle.difficulty, puzzle.group) == ("e5e3", 1493.0, "https://lichess.org/SLbfzQtP")
+
+
+def test_the_public_sample_reads_whole(public_data):
+    puzzles = read_puzzles(public_data / "lichess_puzzles" / "lichess_puzzles_sample.csv.gz")
+    assert len(puzzles) > 2_400
+    assert all(chess.Board(p.fen).is_legal(chess.Move.from_uci(p.best)) for p in puzzles)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        ("p.csv", "FEN,Moves\n", "has no column Rating"),
+        ("p.csv", HEADER, "holds no puzzles"),
+        ("p.csv", HEADER + ROW.replace("a2a7", "a2a9"), r"p.csv:2: 'a2a9' is not legal"),
+        ("p.csv", HEADER + ROW.replace("1493", "hard"), r"p.csv:2: 'hard' is no rating"),
+        ("p.csv", HEADER + ROW.replace("a2a7 e5e3 f2e3", "a2a7"), r"p.csv:2: `Moves` needs"),
+        ("p.csv", HEADER + ROW.replace("r5k1", "r5z1"), r"p.csv:2: is no position"),
+        ("p.jsonl", '{"fen": "8/8/8/8/8/8/8/8 w - - 0 1", "best": "a1a2", "depth": 1, "game": "g"}', "cannot occur"),
+        ("p.jsonl", '{"fen": "x"}', r"p.jsonl:1: is no puzzle"),
+        ("p.jsonl", "[1]", r"p.jsonl:1: not a JSON object"),
+        ("p.jsonl", "{", r"p.jsonl:1: not JSON"),
+    ],
+)
+def test_a_bad_row_is_one_clear_error(tmp_path, name, text, message):
+    (tmp_path / name).write_text(text)
+    with pytest.raises(InputError, match=message):
+        read_puzzles(tmp_path / name)
+
+
+def test_missing_files_and_engines_say_what_to_do(tmp_path):
+    with pytest.raises(MissingError, match="Lichess"):
+        read_puzzles(tmp_path / "none.csv")
+    with pytest.raises(MissingError, match="Install one"):
+        engine_path(str(tmp_path / "none"))
+
+
+def test_text_and_moves_are_seen_from_the_side_to_move():
+    board = chess.Board()
+    assert position_text(board) == "RNBQKBNR" + "P" * 8 + "." * 32 + "p" * 8 + "rnbqkbnr" + "KQkq-"
+    assert move_number(chess.Move.from_uci("e2e4"), board) == chess.E2 * 64 + chess.E4
+    mirrored = board.mirror()
+    assert position_text(mirrored) == position_text(board)
+    assert move_number(chess.Move.from_uci("e7e5"), mirrored) == chess.E2 * 64 + chess.E4
+    taking = chess.Board("rnbqkbnr/ppp1pppp/8/8/3pP3/8/PPPP1PPP/RNBQKBNR b KQ e3 0 3")
+    assert position_text(taking).endswith("--kqe")
+
+
+def test_encoded_best_moves_are_legal_and_sets_of_legal_moves_are_whole():
+    rows = list(played(3))
+    positions = encode([r["fen"] for r in rows], [r["best"] for r in rows])
+    for n, row in enumerate(rows):
+        assert int(positions.best_N[n]) in positions.legal[n]
+        moves = {m.uci()[:4] for m in chess.Board(row["fen"]).legal_moves}
+        assert len(positions.legal[n]) == len(moves)
+
+
+def test_a_reader_learns_a_move_that_the_text_tells():
+    rows = list(played(12))
+    positions = encode([r["fen"] for r in rows], [r["best"] for r in rows])
+    reader = Reader(Size(width=32, layers=1, heads=2), seed=0)
+    before = float((probabilities(reader, positions.text_NT).argmax(-1) == positions.best_N).float().mean())
+    fit(
+        reader, positions.text_NT, positions.best_N, loss=lambda logits, wanted, at: naive(logits, wanted, progress=at),
+        settings=Fitting(epochs=12, learning_rate=5e-3), seed=0,
+    )  # fmt: skip
+    after = float((probabilities(reader, positions.text_NT).argmax(-1) == positions.best_N).float().mean())
+    assert before < 0.1
+    assert after > 0.5
+
+
+def test_without_a_prior_the_guess_is_the_likeliest_class_by_hand():
+    logits = torch.tensor([[2.0, 0.0, 0.0], [1.0, 0.0, 0.0]], requires_grad=True)
+    weak = torch.tensor([[0.0, 1.0, 0.0], [1.0, 0.0, 0.0]])
+    log = logits.detach().log_softmax(-1)
+    by_hand = -(0.5 * log[0, 1] + 0.5 * log[0, 0] + log[1, 0]) / 2
+    assert confidence(logits, weak, matched=False).item() == pytest.approx(by_hand.item(), abs=1e-6)
+
+
+def test_strata_are_terciles():
+    assert strata([1, 2, 3, 4, 5, 6]) == ["easy", "easy", "medium", "medium", "hard", "hard"]
+
+
+def test_parts_share_no_game_and_seeds_differ():
+    puzzles = [Puzzle(f"{i}", "e2e4", 1.0, f"g{i // 3}") for i in range(300)]
+    chosen, test, rest = chess_pool(puzzles, rows=None)
+    parts = [chess_split(chosen, rest, seed=seed) for seed in (0, 1)]
+    assert parts[0] != parts[1]
+    for part in parts:
+        groups = [{chosen[i].group for i in rows} for rows in (test, part.supervisor, part.student)]
+        assert not groups[0] & groups[1]
+        assert not groups[0] & groups[2]
+        assert not groups[1] & groups[2]
+        assert sorted([*part.supervisor, *part.student]) == rest
+    with pytest.raises(InputError, match="Give more puzzles"):
+        chess_pool(puzzles[:30], rows=None)
+
+
+def test_made_puzzles_have_one_best_move_and_are_the_same_for_a_seed(engine):
+    settings = PuzzleSettings(most_plies=30, plain_share=1.0)
+    first, second = (list(make_puzzles(engine, puzzles=5, seed=3, settings=settings)) for _ in range(2))
+    assert first == second
+    puzzles = [p for made in first for p in made.puzzles]
+    assert len(puzzles) >= 5
+    for puzzle in puzzles:
+        board = chess.Board(puzzle.fen)
+        assert chess.Move.from_uci(puzzle.best) in board.legal_moves
+        assert board.legal_moves.count() > 1
+    assert all(chess.Board(m.fen).is_legal(chess.Move.from_uci(m.move)) for made in first for m in made.moves)
+
+
+def test_a_program_that_is_no_engine_is_refused():
+    with pytest.raises(InputError, match="UCI engine"):
+        next(make_puzzles("/bin/false", puzzles=1, seed=0))
+
+
+def test_the_engines_puzzles_are_confirmed(tmp_path):
+    try:
+        path = engine_path()
+    except MissingError as error:
+        pytest.skip(str(error))
+    puzzles = [p for made in make_puzzles(path, puzzles=2, seed=1) for p in made.puzzles]
+    import chess.engine
+
+    with chess.engine.SimpleEngine.popen_uci(path, timeout=300) as player:
+        for puzzle in puzzles[:2]:
+            board = chess.Board(puzzle.fen)
+            assert player.analyse(board, chess.engine.Limit(nodes=30_000))["pv"][0].uci() == puzzle.best
+
+
+def test_the_command_gives_evidence_that_recomputes_and_goes_on(cli, tmp_path):
+    from precepts.pipelines.w2s_chess import unseen
+    from precepts.stats import verify
+    from precepts.types import Evidence
+
+    puzzles, games = tmp_path / "puzzles.jsonl", tmp_path / "games.jsonl"
+    rows = list(played(40, seed=1, plies=24))
+    puzzles.write_text("".join(json.dumps(row) + "\n" for row in rows[::6]))
+    games.write_text("".join(json.dumps(row) + "\n" for row in [*rows, *played(10, seed=2)]))
+    read, tested = read_puzzles(puzzles), chess_pool(read_puzzles(puzzles), rows=None)
+    kept = unseen(read_games(games), read, [tested[0][i] for i in tested[1]])
+    assert kept
+    assert not {m.group for m in kept} & {tested[0][i].group for i in tested[1]}
+    assert not {" ".join(m.fen.split()[:4]) for m in kept} & {" ".join(p.fen.split()[:4]) for p in read}
+    out = tmp_path / "run"
+    argv = [
+        "w2s",
+        "chess",
+        "run",
+        str(puzzles),
+        "--games",
+        str(games),
+        "--seeds",
+        "2",
+        "--moves",
+        "300",
+        "--out",
+        str(out),
+    ]
+    done = cli(*argv)
+    assert done.code == 0, done.err
+    evidence = [Evidence.model_validate_json(line) for line in (out / "evidence.jsonl").read_text().splitlines()]
+    assert {"w2s/accuracy", "w2s/legality", "w2s/gain_over_zero_shot", "w2s/pgr"} <= {e.claim for e in evidence}
+    for row in evidence:
+        assert verify(row, root=out) == [], row.claim
+    assert {e.slice["stratum"] for e in evidence if "stratum" in e.slice} == {"easy", "medium", "hard"}
+    (out / "evidence.jsonl").unlink()
+    again = cli(*argv, "--json")
+    assert again.code == 0, again.err
+    assert len(json.loads(again.out)["evidence"]) == len(evidence)
+
+
+def test_the_command_makes_puzzles(cli, engine, tmp_path):
+    out = tmp_path / "made"
+    done = cli("w2s", "chess", "make", "--puzzles", "2", "--engine", engine, "--out", str(out))
+    assert done.code == 0, done.err
+    assert len(read_puzzles(out / "puzzles.jsonl")) >= 2
+    assert read_games(out / "games.jsonl")

@@ -1,0 +1,109 @@
+"""Ladders: the file, what a student is worth by hand, bootstrapping on planted rows, and the command."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from precepts.errors import InputError, MissingError
+from precepts.w2s.ladder import Rung, matched, pairs, read_ladder
+
+pytest.importorskip("torch")
+
+from precepts.w2s.bootstrap import BOOTSTRAPPED, DIRECT, bootstrapped
+from precepts.w2s.experiment import Labelled
+from precepts.w2s.heads import HeadSettings
+from precepts.w2s.splits import Split
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("models: [", r"ladder.yaml:1: not YAML"),
+        ("rungs: []", "no list `models`"),
+        ("models:\n- {name: a}", "entry 1"),
+        ("models:\n- {name: a, ref: tfidf}\n- {name: A, ref: x}", "one name"),
+        ("models:\n- {name: a, ref: x}\n- {name: b, ref: tfidf}", "can be a student"),
+    ],
+)
+def test_a_bad_ladder_is_one_clear_error(tmp_path, text, message):
+    path = tmp_path / "ladder.yaml"
+    path.write_text(text)
+    with pytest.raises(InputError, match=message):
+        read_ladder(path)
+    with pytest.raises(MissingError, match="no ladder file"):
+        read_ladder(tmp_path / "none.yaml")
+
+
+def test_pairs_go_up_and_words_are_no_student():
+    rungs = [
+        Rung(name=n, ref=r)
+        for n, r in (("words", "tfidf"), ("small", "m@1"), ("chars", "tfidf-chars"), ("large", "m@2"))
+    ]
+    assert [(p.weak.name, p.strong.name) for p in pairs(rungs)] == [
+        ("words", "small"), ("words", "large"), ("small", "large"), ("chars", "large"),
+    ]  # fmt: skip
+    assert pairs(rungs)[0].name == "words--small"
+
+
+def test_what_a_student_is_worth_by_hand():
+    truth = {"small": 0.6, "middle": 0.7, "large": 0.9}
+    assert [matched(a, truth) for a in (0.5, 0.65, 0.7, 0.95)] == [None, "small", "middle", "large"]
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_a_chain_passes_on_what_its_middle_can_read_and_loses_what_it_cannot(seed):
+    rng = np.random.default_rng(seed)
+    truth = rng.integers(0, 2, 1000)
+    told = rng.normal(size=(1000, 6)) + 1.5 * (2 * truth - 1)[:, None]
+    blind = rng.normal(size=(1000, 6))
+    weak = np.eye(2)[np.where(rng.random(1000) < 0.8, truth, 1 - truth)] * 0.8 + 0.1
+    part = Split(list(range(200)), list(range(200, 700)), list(range(700, 750)))
+    labelled = [Labelled(weak[200:700], weak[700:750], weak[750:])]
+    test = range(750, 1000)
+
+    def scored(middle):
+        found = bootstrapped(
+            [middle, told],
+            [part],
+            labelled,
+            test,
+            settings=HeadSettings(epochs=8, learning_rate=0.02),
+            antisymmetric=False,
+        )
+        return {name: float((probs[0].argmax(1) == truth[750:]).mean()) for name, probs in found.items()}
+
+    passed, lost = scored(told), scored(blind)
+    assert passed[BOOTSTRAPPED] > 0.9
+    assert passed[DIRECT] == lost[DIRECT] > 0.9
+    assert lost[BOOTSTRAPPED] < 0.8
+
+
+def test_the_command_gives_pairs_a_chain_and_evidence_that_recomputes(cli, csv_task, tiny_path, tmp_path):
+    from precepts.stats import verify
+    from precepts.types import Evidence
+
+    path, out = tmp_path / "ladder.yaml", tmp_path / "run"
+    rows = [
+        {"name": "words", "ref": "tfidf"},
+        {"name": "layer 1", "ref": f"{tiny_path}@1"},
+        {"name": "layer 2", "ref": f"{tiny_path}@2"},
+    ]
+    path.write_text(json.dumps({"models": rows}))
+    argv = ["w2s", "ladder", str(path), str(csv_task), "--seeds", "2", "--rows", "0", "--out", str(out)]
+    done = cli(*argv)
+    assert done.code == 0, done.err
+    evidence = [Evidence.model_validate_json(line) for line in (out / "evidence.jsonl").read_text().splitlines()]
+    assert {(e.slice["weak"], e.slice["strong"]) for e in evidence} == {
+        ("words", "layer 1"), ("words", "layer 2"), ("layer 1", "layer 2"),
+    }  # fmt: skip
+    assert {"bootstrapped", "direct"} <= {e.slice["arm"] for e in evidence}
+    for row in evidence:
+        assert verify(row, root=out) == [], row.claim
+    read = [json.loads(line) for line in (out / "ladder.jsonl").read_text().splitlines()]
+    assert {row["kind"] for row in read} == {"pair", "supervisor"}
+    again = cli(*argv, "--json")
+    assert again.code == 0, again.err
+    assert len(json.loads(again.out)["evidence"]) == len(evidence)

@@ -1,0 +1,70 @@
+"""Zero-shot and few-shot lines with a scripted scorer: what is asked, calibration by hand, whose labels are shown."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from precepts.w2s.examples import Example, Task
+
+pytest.importorskip("torch")
+
+from precepts.w2s.experiment import Labelled
+from precepts.w2s.prompted import FEW_SHOT, FEW_SHOT_WEAK, SHOTS, ZERO_SHOT, class_probabilities, prompt, prompted
+from precepts.w2s.splits import Split
+
+
+class Scripted:
+    """Scores " bad" 2 nats above " good" everywhere, and " good" 3 nats more where the last text is warm."""
+
+    def __init__(self):
+        self.asked = []
+
+    def log_probs_of_text(self, prompts, continuations):
+        self.asked += prompts
+        return [
+            (0.0 if name == " bad" else -2.0) + 3.0 * (name == " good" and "warm" in text.rsplit("Text:", 1)[1])
+            for text, name in zip(prompts, continuations, strict=True)
+        ]
+
+
+def task_of(num_rows):
+    rows = tuple(Example((f"{'warm' if i % 2 else 'cold'} {i}",), i % 2, str(i)) for i in range(num_rows))
+    return Task("t", "How is it?", ("bad", "good"), "c", "l", rows)
+
+
+def test_a_name_that_the_model_likes_anyway_is_no_answer():
+    task = task_of(2)
+    found = class_probabilities(Scripted(), task, [e.texts for e in task.examples])
+    np.testing.assert_allclose(found[0], [0.5, 0.5])
+    np.testing.assert_allclose(found[1], [1 / (1 + np.exp(3)), np.exp(3) / (1 + np.exp(3))])
+
+
+def test_examples_are_shown_with_their_answers_and_pairs_with_both_texts():
+    task = task_of(4)
+    shown = prompt(task, ("warm 9",), [(("cold 0",), 0)])
+    assert shown == "Text: cold 0\nHow is it? (bad, good)\nAnswer: bad\n\nText: warm 9\nHow is it? (bad, good)\nAnswer:"
+    assert prompt(task, ("a", "b")).startswith("First: a\nSecond: b\n")
+
+
+def test_few_shot_shows_rows_of_the_student_with_true_or_weak_labels_and_never_a_test_row():
+    task = task_of(60)
+    parts = [Split(list(range(20)), list(range(20, 40)), [40]), Split(list(range(20)), list(range(20, 40)), [40])]
+    wrong = np.eye(2)[[1 - task.examples[i].label for i in range(20, 40)]]
+    labelled = [Labelled(wrong, wrong[:1], wrong[:1])] * 2
+    model = Scripted()
+    found = prompted(model, task, task.examples, parts, labelled, range(41, 60))
+    assert {name: probs.shape for name, probs in found.items()} == dict.fromkeys(
+        (ZERO_SHOT, FEW_SHOT, FEW_SHOT_WEAK), (2, 19, 2)
+    )
+    right = {
+        f"Text: {e.texts[0]}\nHow is it? (bad, good)\nAnswer: {task.classes[e.label]}" for e in task.examples[20:40]
+    }
+    asked = [text.split("\n\n") for text in model.asked]
+    few = [blocks for blocks in asked if len(blocks) == SHOTS + 1]
+    assert few
+    for blocks in few:
+        answered = set(blocks[:-1])
+        assert answered <= right or not answered & right
+    assert any(set(b[:-1]) <= right for b in few)
+    assert any(not set(b[:-1]) & right for b in few)

@@ -1,0 +1,146 @@
+"""Fine-tuned supervisors and students on a tiny random model: what is trained, what is refused, and the whole command."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from precepts.errors import InputError
+
+pytest.importorskip("torch")
+pytest.importorskip("peft")
+
+import torch
+from w2s_words import sentences
+
+from precepts.w2s.methods import METHODS
+from precepts.w2s.tuned import Classifier, Tuning, load_causal, tune, tune_on_texts, tuned_ref
+
+NAIVE = METHODS["naive"]
+FAST = Tuning(epochs=4, batch_size=16, learning_rate=3e-3, head_rate=1e-2, rank=4)
+
+
+def rows_of(num_rows):
+    found = sentences(num_rows)
+    return [(text,) for text, _ in found], np.eye(2)[[int(name == "pleasant") for _, name in found]]
+
+
+def accuracy(model, rows, targets):
+    return float((model.probabilities(rows).argmax(1) == targets.argmax(1)).mean())
+
+
+@pytest.mark.parametrize("kind", ["lora", "full"])
+def test_a_tuned_student_learns_what_the_words_tell(tiny_path, kind):
+    rows, targets = rows_of(160)
+    model = tune(tiny_path, kind, rows[:96], targets[:96], np.ones(96), NAIVE, settings=FAST, seed=0)
+    assert accuracy(model, rows[96:], targets[96:]) > 0.8
+
+
+def test_lora_leaves_the_models_own_weights_as_they_were(tiny_path):
+    rows, targets = rows_of(32)
+    before = load_causal(tiny_path)[0].base_model.state_dict()
+    model = tune(tiny_path, "lora", rows, targets, np.ones(32), NAIVE, settings=FAST, seed=0)
+    after = {
+        k.replace("base_model.model.", "").replace(".base_layer", ""): v for k, v in model.decoder.state_dict().items()
+    }
+    for name, weight in before.items():
+        torch.testing.assert_close(after[name], weight, rtol=0, atol=0)
+    assert any(v.abs().sum() > 0 for k, v in after.items() if "lora_B" in k)
+
+
+def test_a_seed_gives_one_student_and_rows_left_out_do_not_move_it(tiny_path):
+    rows, targets = rows_of(48)
+    keep = np.r_[np.ones(32), np.zeros(16)]
+    flipped = targets.copy()
+    flipped[32:] = flipped[32:, ::-1]
+    settings = FAST.model_copy(update={"epochs": 1})
+    one, two = (tune(tiny_path, "lora", rows, t, keep, NAIVE, settings=settings, seed=3) for t in (targets, flipped))
+    np.testing.assert_array_equal(one.probabilities(rows[:8]), two.probabilities(rows[:8]))
+
+
+def test_swapping_a_pair_swaps_its_classes(tiny_path):
+    model = Classifier(tiny_path, kind="full", num_classes=2, pairwise=True, settings=FAST, seed=0)
+    torch.nn.init.normal_(model.head.weight)
+    there = model.probabilities([("a garden", "the sea")])
+    back = model.probabilities([("the sea", "a garden")])
+    np.testing.assert_allclose(there[0], back[0, ::-1], atol=1e-6)
+    assert abs(there[0, 0] - 0.5) > 1e-3
+
+
+def test_padding_and_the_company_of_other_rows_do_not_matter(tiny_path):
+    model = Classifier(tiny_path, kind="full", num_classes=2, pairwise=False, settings=FAST, seed=0)
+    torch.nn.init.normal_(model.head.weight)
+    rows = [("a garden",), ("a garden grows by the sea and nobody asked what it costs",)]
+    together = model.probabilities(rows)
+    alone = np.concatenate([model.probabilities([row]) for row in rows])
+    np.testing.assert_allclose(together, alone, atol=0.02)  # bfloat16
+
+
+def test_labels_that_teach_nothing_are_refused(tiny_path):
+    rows, targets = rows_of(16)
+    for bad, keep, message in (
+        (np.eye(2)[np.zeros(16, dtype=int)], np.ones(16), "one class"),
+        (np.full((16, 2), np.nan), np.ones(16), "NaN"),
+        (targets, np.zeros(16), "keeps no row"),
+    ):
+        with pytest.raises(InputError, match=message):
+            tune(tiny_path, "lora", rows, bad, keep, NAIVE, settings=FAST, seed=0)
+
+
+def test_reading_the_texts_lowers_their_loss_and_leaves_a_model(tiny_path, tmp_path):
+    texts = [text for text, _ in sentences(64)]
+    losses = tune_on_texts(tiny_path, texts, tmp_path / "model", settings=FAST)
+    assert np.mean(losses[-4:]) < np.mean(losses[:4]) - 0.2
+    model, _ = load_causal(tmp_path / "model")
+    assert model.config.hidden_size == 32
+    with pytest.raises(InputError, match="no text"):
+        tune_on_texts(tiny_path, [], tmp_path / "none", settings=FAST)
+    assert not (tmp_path / "none").exists()
+
+
+@pytest.mark.parametrize(
+    ("ref", "found"),
+    [("lora:precepts/smollm2-135m", ("lora", "precepts/smollm2-135m")), ("run:x", None), ("tfidf", None)],
+)
+def test_references_of_tuned_models(ref, found):
+    assert tuned_ref(ref) == found
+
+
+def test_the_command_with_lora_on_both_sides_and_with_reading_first(csv_task, tiny_path, tmp_path, monkeypatch):
+    from precepts.pipelines.w2s import W2SConfig, run_w2s
+    from precepts.runs import Run
+    from precepts.stats import verify
+
+    monkeypatch.setenv("PRECEPTS_CACHE", str(tmp_path / "cache"))
+    fast = FAST.model_copy(update={"epochs": 1})
+    lora = W2SConfig(
+        tasks=(str(csv_task),),
+        weak=f"lora:{tiny_path}",
+        strong=f"lora:{tiny_path}",
+        methods=("logconf",),
+        seeds=1,
+        rows=None,
+        tuning=FAST,
+    )
+    evidence = run_w2s(Run(tmp_path / "lora"), lora)
+    accuracy = {e.slice["arm"]: e.value for e in evidence if e.claim == "w2s/accuracy"}
+    assert {"supervisor", "ceiling", "naive", "logconf", "naive-early", "guarded"} == set(accuracy)
+    assert accuracy["ceiling"] > 0.6
+    first = W2SConfig(
+        tasks=(str(csv_task),),
+        strong=f"{tiny_path}@2",
+        methods=("logconf",),
+        seeds=2,
+        rows=None,
+        tuning=fast,
+        generative=True,
+        prompted=True,
+    )
+    run = Run(tmp_path / "read")
+    evidence = run_w2s(run, first)
+    arms = {e.slice["arm"] for e in evidence}
+    assert {"generative-naive", "generative-logconf", "zero-shot", "few-shot", "few-shot-weak"} <= arms
+    assert {"w2s/gain_over_zero_shot", "w2s/saliency"} <= {e.claim for e in evidence}
+    assert (run.path / "days-generative" / "model" / "config.json").exists()
+    for row in evidence:
+        assert verify(row, root=run.path) == [], row.claim
