@@ -80,12 +80,18 @@ def plain(tmp_path_factory: pytest.TempPathFactory) -> list[Shape]:
 def test_no_text_makes_an_element_an_attribute_or_a_link(
     tmp_path_factory: pytest.TempPathFactory, plain: list[Shape], text: str
 ) -> None:
-    for found, usual in zip(shapes(tmp_path_factory.mktemp("hostile"), text), plain, strict=True):
-        assert found.tags == usual.tags
-        for link in found.links:
-            assert link == "data:," or (link.startswith(("/", "#")) and not link.startswith("//")), link
     text = json.loads(json.dumps(text))  # two halves written side by side are read as one character
-    case = "".join(found for found in shapes(tmp_path_factory.mktemp("again"), text)[2].text)
+    half = any("\ud800" <= mark <= "\udfff" for mark in text)
+    found = shapes(tmp_path_factory.mktemp("hostile"), text)
+    for number, (page, usual) in enumerate(zip(found, plain, strict=True)):
+        if number == 0 and half:
+            assert "half a character" in "".join(page.text)  # the run's evidence is not read, and the list says so
+            assert {tag for tag, _ in page.tags} <= {tag for tag, _ in usual.tags}
+        else:
+            assert page.tags == usual.tags
+        for link in page.links:
+            assert link == "data:," or (link.startswith(("/", "#")) and not link.startswith("//")), link
+    case = "".join(found[2].text)
     assert visible(f"Answer 9 of sft {text}") in case
     assert visible(f"Thought 9 {text}") in case
     assert visible(f"Prompt 9 {text}") in case
