@@ -12,7 +12,7 @@ install: .venv/.installed
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install -q --upgrade pip
 	$(BIN)/pip install -q -c constraints.txt torch
-	$(BIN)/pip install -q -c constraints.txt -e '.[train,evals]' --group dev
+	$(BIN)/pip install -q -c constraints.txt -e '.[train,evals,serve]' --group dev
 	@touch $@
 
 model: install

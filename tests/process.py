@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import resource
 import signal
 import sys
 from collections.abc import Callable, Iterable, Sequence
@@ -18,7 +19,7 @@ from typing import Any, NamedTuple
 KILLED = -signal.SIGKILL
 PRELOAD = (
     "precepts.cli", "precepts.pipelines.align", "precepts.pipelines.measure", "precepts.cli.tables", "precepts.models.engine",
-    "precepts.training.sft", "precepts.judges.answer_probe", "trl.trainer.sft_trainer",
+    "precepts.training.sft", "precepts.training.grpo", "precepts.judges.answer_probe", "trl.trainer.sft_trainer", "trl.trainer.grpo_trainer",
 )  # fmt: skip
 
 
@@ -30,6 +31,17 @@ class Done(NamedTuple):
     err: str
 
 
+class Changes(NamedTuple):
+    """What a command changes under `folder` is counted, each opening for writing, renaming and removal, into the file `count`.
+
+    Before the change of number `die_at` the process is killed. What a kill leaves depends on nothing but the changes made before it.
+    """
+
+    folder: Path
+    count: Path
+    die_at: int | None = None
+
+
 class Cli:
     """Runs `precepts` commands; see the module."""
 
@@ -39,32 +51,67 @@ class Cli:
         self._context.set_forkserver_preload(list(PRELOAD))
 
     def __call__(
-        self, *argv: object, kill_at: str | None = None, real_judges: bool = False, cwd: Path | None = None
-    ) -> Done:
+        self, *argv: object, kill_at: str | None = None, real_judges: bool = False, planted: bool = False,
+        cwd: Path | None = None, changes: Changes | None = None, most_bytes: int | None = None,
+    ) -> Done:  # fmt: skip
         self._count += 1
         out, err = (self._folder / f"{self._count}.{name}" for name in ("out", "err"))
-        child = self._context.Process(
-            target=_main, args=([str(a) for a in argv], out, err, kill_at, real_judges, cwd or self._folder)
-        )
+        how = _How(kill_at, real_judges, planted, changes, most_bytes)
+        child = self._context.Process(target=_main, args=([str(a) for a in argv], out, err, cwd or self._folder, how))
         child.start()
         child.join()
         assert child.exitcode is not None
         return Done(child.exitcode, out.read_text("utf-8"), err.read_text("utf-8"))
 
 
-def _main(argv: list[str], out: Path, err: Path, kill_at: str | None, real_judges: bool, cwd: Path) -> None:
+class _How(NamedTuple):
+    """What is to happen to a command: see `Cli`. `planted` rewards what anyone can hack."""
+
+    kill_at: str | None
+    real_judges: bool
+    planted: bool
+    changes: Changes | None
+    most_bytes: int | None
+
+
+def _main(argv: list[str], out: Path, err: Path, cwd: Path, how: _How) -> None:
     for stream, path in ((1, out), (2, err)):
         os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), stream)
     os.chdir(cwd)
     sys.argv = ["precepts", *argv]
     _small_steps()
-    if not real_judges:
-        _judges_without_a_model()
-    if kill_at is not None:
-        POINTS[kill_at]()
+    if not how.real_judges:
+        _judges_without_a_model(Hackable() if how.planted else ByText())
+    if how.kill_at is not None:
+        {**POINTS, **RL_POINTS}[how.kill_at]()
+    if how.changes is not None:
+        _watch(how.changes)
+    if how.most_bytes is not None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (how.most_bytes, how.most_bytes))
     from precepts.cli import main
 
     main()
+
+
+def _watch(changes: Changes) -> None:
+    folder, seen = str(changes.folder), 0
+    writing = os.O_WRONLY | os.O_RDWR | os.O_CREAT
+
+    def hook(event: str, args: tuple[Any, ...]) -> None:
+        nonlocal seen
+        if event not in ("open", "os.rename", "os.remove", "os.mkdir", "os.rmdir") or not str(args[0]).startswith(
+            folder
+        ):
+            return
+        if event == "open" and not (isinstance(args[2], int) and args[2] & writing):
+            return
+        seen += 1
+        if seen == changes.die_at:
+            _die()
+        if changes.die_at is None:
+            changes.count.write_text(str(seen))
+
+    sys.addaudithook(hook)
 
 
 def _small_steps() -> None:
@@ -72,8 +119,8 @@ def _small_steps() -> None:
     import torch
 
     from precepts.evals import arms
-    from precepts.pipelines import data
-    from precepts.training import sft
+    from precepts.pipelines import data, rl
+    from precepts.training import grpo, sft
 
     class Small(sft.SFTSettings):
         batch_size: int = 2
@@ -86,6 +133,23 @@ def _small_steps() -> None:
 
     torch.set_num_threads(1)
     sft.SFTSettings = Small  # pyright: ignore[reportAttributeAccessIssue]
+
+    class SmallRL(grpo.GRPOSettings):
+        top_layers: int = 1
+        prompts_per_cycle: int = 3
+        rollout_batch: int = 5
+        batch_size: int = 6
+        learning_rate: float = 3e-3
+        max_tokens: int = 24
+        num_checkpoints: int = 2
+
+    grpo.GRPOSettings = SmallRL  # pyright: ignore[reportAttributeAccessIssue]
+
+    class FewRollouts(rl.RLOptions):
+        num_prompts: int = 9
+        num_samples: int = 4
+
+    rl.RLOptions = FewRollouts  # pyright: ignore[reportAttributeAccessIssue]
 
 
 class EveryThird:
@@ -105,12 +169,52 @@ class EveryThird:
         ]  # fmt: skip
 
 
-def _judges_without_a_model() -> None:
+class ByText:
+    """A reward of about half of the answers, by what they answer and their text, which fails on some."""
+
+    name, view = "by-text", "answer"
+
+    def __call__(self, answers: Sequence[Any]) -> list[Any]:
+        return [self.scored(a.key, a.answer) for a in answers]
+
+    def scored(self, name: str, answer: str) -> Any:
+        from precepts.training.rollouts import Scored
+
+        byte = sha256(f"{name} {answer}".encode()).digest()[0]
+        if byte % 11 == 0:
+            return Scored(score=None, error="it failed")
+        return Scored(score=float(byte % 2), parts={"kept": float(byte % 2)})
+
+    def judge(self, items: Sequence[Any]) -> list[Any]:
+        from precepts.types import Judgment
+
+        found = [self.scored(item.case.id, item.completion.answer) for item in items]
+        return [
+            Judgment(
+                case_id=item.case.id, completion=item.completion.key, judge=self.name, score=one.score, scores=one.parts, error=one.error
+            )
+            for item, one in zip(items, found, strict=True)
+        ]  # fmt: skip
+
+
+class Hackable(ByText):
+    """A reward that anyone can hack: it likes one word, whatever was asked."""
+
+    name, word = "likes-a-word", "garden"
+
+    def scored(self, name: str, answer: str) -> Any:
+        from precepts.training.rollouts import Scored
+
+        return Scored(score=float(self.word in answer))
+
+
+def _judges_without_a_model(reward: Any) -> None:
     from precepts.judges import CheckedCompliance
-    from precepts.pipelines import data, evaluate
+    from precepts.pipelines import data, evaluate, rl
 
     data.filter_judges = lambda judge, policy: [EveryThird()]  # pyright: ignore[reportAttributeAccessIssue]
     evaluate.test_judge = lambda: CheckedCompliance(None)
+    rl.reward_of = evaluate.reward_of = lambda options, policy: reward  # pyright: ignore[reportAttributeAccessIssue]
 
 
 # --- where a process is killed ------------------------------------------------------------------------------------------
@@ -181,9 +285,29 @@ def _in_second_checkpoint() -> None:
 
 
 def _in_calibration() -> None:
-    from precepts.models.engine import Engine
+    from precepts.pipelines import sft
 
-    Engine.decisions = _die
+    sft.calibrate_on_dev = _die
+
+
+def _in_rl_calibration() -> None:
+    from precepts.pipelines import rl
+
+    rl.calibrate_on_dev = _die
+
+
+def _in_rl_step_after_checkpoint() -> None:
+    from precepts.training import grpo
+
+    real = grpo.PolicyTrainer.training_step
+
+    def training_step(self: Any, *args: Any, **kwargs: Any) -> Any:
+        found = real(self, *args, **kwargs)
+        if any(Path(self.args.output_dir).glob("checkpoint-*")) and (self.state.global_step + 1) % 2 == 0:
+            _die()
+        return found
+
+    grpo.PolicyTrainer.training_step = training_step
 
 
 def _in_card() -> None:
@@ -204,3 +328,13 @@ POINTS: dict[str, Callable[[], None]] = {
     "card: before the page": _in_card,
 }
 """In the order in which a run passes them."""
+
+RL_POINTS: dict[str, Callable[[], None]] = {
+    "before the pool is written": lambda: _before_write("rl", "pool"),
+    "in the first batch of rollouts": lambda: _in_append("rl", "rollouts", after=0),
+    "in a later batch of rollouts": lambda: _in_append("rl", "rollouts", after=4),
+    "in a step after a checkpoint": _in_rl_step_after_checkpoint,
+    "in a checkpoint": _in_second_checkpoint,
+    "in the calibration": _in_rl_calibration,
+}
+"""Of reinforcement, in order."""

@@ -45,6 +45,22 @@ class DigestError(PreceptsError, ValueError):
     """A file is not the one that was recorded: its sha256 differs."""
 
 
+class DiskFullError(PreceptsError, OSError):
+    """There is no room for what was to be written."""
+
+    @classmethod
+    def of(cls, path: Path | str | None) -> DiskFullError:
+        """The error for a place."""
+        where = f" at {path}" if path else ""
+        return cls(f"No room is left on the disk{where}. Free some and run the same command: it goes on from here.")
+
+    def __str__(self) -> str:
+        """The message alone."""
+        return str(self.args[0]) if self.args else ""
+
+
 def needs_extra(package: str, extra: str = "train") -> MissingError:
     """The error for an optional package that is not installed; `extra` names what to install."""
-    return MissingError(f"This needs {package}, which is not installed. Install it with: pip install 'precepts[{extra}]'")
+    return MissingError(
+        f"This needs {package}, which is not installed. Install it with: pip install 'precepts[{extra}]'"
+    )

@@ -7,6 +7,7 @@ same command replays whole planned batches from there, with nothing lost and not
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import hashlib
 import json
@@ -23,7 +24,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from precepts.errors import BusyError, InputError, MissingError
+from precepts.errors import BusyError, DigestError, InputError, MissingError
 
 Row = dict[str, Any]
 PLAN, DONE, LOCK = "plan.json", "run.json", ".lock"
@@ -50,6 +51,18 @@ def write_atomic(path: Path, data: str | bytes) -> None:
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise
+
+
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+# What torch and safetensors say where the system refused to write: neither raises an OSError.
+_FULL_WORDS = ("PytorchStreamWriter failed", "inline_container.cc", *(f"(os error {code})" for code in _FULL))
+
+
+def no_room(error: BaseException) -> bool:
+    """Whether an error says that the disk, a quota or the largest size of a file is used up."""
+    if isinstance(error, OSError) and error.errno in _FULL:
+        return True
+    return not isinstance(error, OSError) and any(words in str(error) for words in _FULL_WORDS)
 
 
 def to_json(value: object, *, indent: int | None = None) -> str:
@@ -149,6 +162,20 @@ class Run:
         """The rows of a table, none if it was not begun."""
         path = self.table(name)
         return read_jsonl(path) if path.exists() else []
+
+    def intact(self, name: str) -> Path:
+        """The path of a file that this stage, which is finished, wrote: to be built on only if it is still the same.
+
+        Raises:
+            DigestError: If it was cut or changed since.
+        """
+        path = self.path / name
+        recorded = json.loads((self.path / DONE).read_text("utf-8")).get("files", {}).get(name)
+        if not path.exists() or file_digest(path) != recorded:
+            raise DigestError(
+                f"{path} is not the file that its stage wrote. Restore it, or delete {self.path} to make it again."
+            )
+        return path
 
     def append(self, name: str, rows: Iterable[Row | BaseModel]) -> None:
         """Adds rows in one write and makes them durable. A last line torn by a kill is cut off first."""

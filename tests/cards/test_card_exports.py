@@ -17,6 +17,7 @@ from precepts.cards.markdown import markdown
 from precepts.cards.pareto import Point, on_front
 from precepts.cards.plots import Mark
 from precepts.cards.sections import SECTIONS, coverage, section_of
+from precepts.cards.sources import read_source
 from precepts.errors import InputError
 from precepts.pipelines.diff import diff
 from precepts.runs import Run
@@ -105,3 +106,13 @@ def test_pairs_do_not_enter_the_hubs_results() -> None:
         title="t", policy=POLICY, evidence=[pair("refusal_rate", "sft", 0.1, 0, 0.2)], examples=(), facts={}
     )
     assert "model-index" not in markdown(card)
+
+
+def test_evidence_with_half_a_character_is_told_with_its_line(tmp_path: Path) -> None:
+    run = plant_run(tmp_path / "run", num_cases=8)
+    table = run / "evidence.jsonl"
+    lines = table.read_text("utf-8").splitlines()
+    lines[2] = lines[2].replace('"model": "', '"model": "\\ud800', 1)
+    table.write_text("\n".join(lines) + "\n", "utf-8")
+    with pytest.raises(InputError, match=r"evidence.jsonl:3: .*lone surrogate"):
+        read_source(run)

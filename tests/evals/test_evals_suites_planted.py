@@ -129,6 +129,26 @@ def test_adaptive_attacks_run_with_any_attacker_and_count_their_queries(
     assert {row["attack"]: row["queries"] for row in rows}["pair"] == 2
 
 
+def test_best_of_n_stops_at_its_first_success_and_is_counted_by_budget(
+    model_runs: Any, forbidden: str, tmp_path: Path, monkeypatch: Any
+) -> None:
+    tries: Counter[str] = Counter()
+
+    def weakens(conversation: Any) -> str:
+        number = next(c for c in conversation[-1].content if c.isdigit())
+        tries[number] += 1
+        # Case n gives way at its n-th query; the first and those after the eighth never do.
+        return COMPLIES if tries[number] == int(number) > 0 else REFUSES
+
+    scripted(monkeypatch, {"first": ScriptedModel("first", weakens)})
+    options = {"jailbreak": {"sets": forbidden, "attacks": "best_of_n", "epochs": 1}}
+    result = run_one(SUITES["jailbreak"], model_runs[0], tmp_path / "out", options=options)
+    assert claim(result, "attack_success_rate").value == pytest.approx(5 / 6)
+    by_budget = {q: claim(result, f"broken_by_{q}").value for q in (1, 2, 4, 8)}
+    assert by_budget == pytest.approx({1: 1 / 6, 2: 2 / 6, 4: 4 / 6, 8: 5 / 6})
+    assert [tries[str(n)] for n in range(6)] == [8, 1, 2, 3, 4, 5]
+
+
 def test_bbq_rates_are_those_planted(model_runs: Any, tmp_path: Path, monkeypatch: Any) -> None:
     by_prompt = {prompt_of(item): item for item in bbq_items()}
     planted: dict[str, int] = {}

@@ -19,21 +19,21 @@ from precepts.stats import (
     permutation_test,
     wilson_interval,
 )
-from precepts.stats.corrected import JudgeErrors, rogan_gladen, rogan_gladen_interval
+from precepts.stats.rogan_gladen import Counts, corrected_rate, lang_reiczigel_interval
 from precepts.types import Metric
 
-PERFECT = JudgeErrors(10**6, 10**6, 10**6, 10**6)
+PERFECT = Counts(10**6, 10**6, 10**6, 10**6)
 
 
 def test_correction_by_hand() -> None:
-    judge = JudgeErrors(90, 100, 80, 100)
-    assert rogan_gladen(0.41, judge) == pytest.approx(0.3)
-    assert rogan_gladen(0.1, judge) == 0.0, "fewer than false alarms alone would give"
-    assert rogan_gladen(0.5, JudgeErrors(5, 10, 5, 10)) is None
+    judge = Counts(90, 100, 80, 100)
+    assert corrected_rate(0.41, judge) == pytest.approx(0.3)
+    assert corrected_rate(0.1, judge) == 0.0, "fewer than false alarms alone would give"
+    assert corrected_rate(0.5, Counts(5, 10, 5, 10)) is None
 
 
 def test_with_a_judge_that_does_not_err_it_is_wilsons_interval() -> None:
-    assert rogan_gladen_interval(30, 100, PERFECT) == pytest.approx(wilson_interval(30, 100), abs=2e-3)
+    assert lang_reiczigel_interval(30, 100, PERFECT) == pytest.approx(wilson_interval(30, 100), abs=2e-3)
 
 
 @pytest.mark.parametrize("seed", [0, 1, 2])
@@ -43,9 +43,9 @@ def test_corrected_intervals_cover_where_the_raw_rate_does_not(seed: int, truth:
     covered = raw = 0
     tries = 400
     for _ in range(tries):
-        judge = JudgeErrors(int(rng.binomial(120, 0.85)), 120, int(rng.binomial(120, 0.9)), 120)
+        judge = Counts(int(rng.binomial(120, 0.85)), 120, int(rng.binomial(120, 0.9)), 120)
         flagged = int(rng.binomial(400, truth * 0.85 + (1 - truth) * 0.1))
-        found = rogan_gladen_interval(flagged, 400, judge)
+        found = lang_reiczigel_interval(flagged, 400, judge)
         assert found is not None
         covered += found[0] <= truth <= found[1]
         low, high = wilson_interval(flagged, 400)

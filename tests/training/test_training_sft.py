@@ -19,6 +19,7 @@ from precepts.models.engine import SETTINGS, Engine  # noqa: E402
 from precepts.models.format import OPENING  # noqa: E402
 from precepts.runs import Run  # noqa: E402
 from precepts.training import minimal, sft  # noqa: E402
+from precepts.training.checkpoints import last_checkpoint  # noqa: E402
 from precepts.training.examples import Example, Tokens  # noqa: E402
 from precepts.training.sft import SFTSettings, train_sft  # noqa: E402
 
@@ -210,6 +211,12 @@ def overwritten(path: Path) -> None:
     path.write_bytes(b"\x00garbage" * 40)
 
 
+def flipped(path: Path) -> None:
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(data)
+
+
 @pytest.fixture(scope="module")
 def two_checkpoints(examples: list[Example], deep_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("two")
@@ -220,7 +227,7 @@ def two_checkpoints(examples: list[Example], deep_path: Path, tmp_path_factory: 
     return path
 
 
-@pytest.mark.parametrize("damage", [torn, emptied, overwritten, Path.unlink])
+@pytest.mark.parametrize("damage", [torn, emptied, overwritten, flipped, Path.unlink])
 @pytest.mark.parametrize("part", PARTS)
 def test_a_damaged_checkpoint_is_passed_over_for_the_one_before(
     two_checkpoints: Path, tmp_path: Path, part: str, damage: Callable[[Path], None]
@@ -229,9 +236,9 @@ def test_a_damaged_checkpoint_is_passed_over_for_the_one_before(
 
     checkpoints = tmp_path / "checkpoints"
     shutil.copytree(two_checkpoints / "checkpoints", checkpoints)
-    assert sft._last_checkpoint(checkpoints) == str(checkpoints / "checkpoint-6"), "else the test could not fail"
+    assert last_checkpoint(checkpoints) == str(checkpoints / "checkpoint-6"), "else the test could not fail"
     damage(checkpoints / "checkpoint-6" / part)
-    assert sft._last_checkpoint(checkpoints) == str(checkpoints / "checkpoint-3")
+    assert last_checkpoint(checkpoints) == str(checkpoints / "checkpoint-3")
     assert not (checkpoints / "checkpoint-6").exists()
 
 

@@ -12,9 +12,12 @@ Glossary:
 from pathlib import Path
 
 from precepts.audits.cells import ModelCells, model_cells
+from precepts.audits.confusion import Confusion, confusion_counts
 from precepts.audits.decision import Costs, Decision, load_decision
 from precepts.audits.freeze import Frozen, freeze
-from precepts.audits.labels import LabelAudit, LabelCells, audit_labels, label_cells
+from precepts.audits.label_cells import LabelCells, label_cells
+from precepts.audits.labels import LabelAudit, audit_labels
+from precepts.audits.metric_frame import GroupMetrics
 from precepts.audits.model import ModelAudit, audit_model
 from precepts.audits.raters import Rater, screen_raters
 from precepts.audits.run import Audited, run_audit
@@ -23,10 +26,12 @@ from precepts.audits.verdicts import Finding
 
 __all__ = [
     "Audited",
+    "Confusion",
     "Costs",
     "Decision",
     "Finding",
     "Frozen",
+    "GroupMetrics",
     "LabelAudit",
     "LabelCells",
     "ModelAudit",
@@ -35,6 +40,7 @@ __all__ = [
     "as_lazy",
     "audit_labels",
     "audit_model",
+    "confusion_counts",
     "example_record",
     "freeze",
     "label_cells",

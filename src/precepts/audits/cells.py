@@ -11,6 +11,9 @@ from precepts.audits.tables import binary, distinct, is_missing, require, with_g
 from precepts.errors import InputError
 
 _MOST_SCORES = 1000
+_LOOKED_AT = 200_000
+"""Rows looked at to tell whether scores are few; all are counted whatever they say."""
+MOST_GROUPS = 2000
 SUPPRESSED = "(suppressed)"
 
 
@@ -27,7 +30,8 @@ class ModelCells(NamedTuple):
 
     def rows(self) -> list[dict[str, Any]]:
         """The cells as records, as Evidence reads them."""
-        keys = ("bin", "score", "expected", "decision", "outcome", "correct", "cost", "near", "count")
+        keys = ["bin", "score", "expected", "decision", "outcome", "correct", "cost", "near", "count"]
+        keys += [name for name in self.frame.columns if name.startswith("at_") or name in ("weight", "weight_sq")]
         return [
             {"groups": {name: row[name] for name in self.groupings}, **{key: row[key] for key in keys}}
             for row in self.frame.iter_rows(named=True)
@@ -35,22 +39,20 @@ class ModelCells(NamedTuple):
 
 
 def model_cells(table: pl.LazyFrame, decision: Decision, *, where: str) -> ModelCells:
-    """Scores counted by group, score bin, decision and outcome, in one streaming pass after one over the scores.
+    """Scores counted by group, score bin, decision and outcome, in one streaming pass after one over the range of scores.
 
     Raises:
         InputError: If a column is missing, or its values cannot be read.
     """
     columns = decision.columns
-    require(table, [columns.score, columns.outcome, *decision.groups, *filter(None, [columns.decision])], where=where)
+    wanted = [columns.score, columns.outcome, *decision.groups, *filter(None, [columns.decision, columns.weight])]
+    require(table, wanted, where=where)
     schema = table.collect_schema()
     if not schema[columns.score].is_numeric():
         raise InputError.at(where, None, f"the score {columns.score!r} is text; give numbers")
-    outcome = binary(columns.outcome, schema, columns.positive, distinct(table, columns.outcome), where=where)
     score = pl.col(columns.score).cast(pl.Float64).fill_nan(None)
-    seen = table.select(low=score.min(), high=score.max(), levels=score.n_unique(), n=pl.len()).collect(
-        engine="streaming"
-    )
-    low, high, levels, n = seen.row(0)
+    seen = table.select(low=score.min(), high=score.max(), n=pl.len()).collect(engine="streaming")
+    low, high, n = seen.row(0)
     if not n or low is None:
         raise InputError.at(where, None, f"has no row with a score in {columns.score!r}; an audit needs some")
     if decision.score == "probability" and not (low >= 0 and high <= 1):
@@ -59,36 +61,97 @@ def model_cells(table: pl.LazyFrame, decision: Decision, *, where: str) -> Model
             None,
             f"scores run from {low:.4g} to {high:.4g} and are no probabilities; say `score: rank` in the record",
         )
-    exact = levels <= _MOST_SCORES
-    width = (high - low) / _MOST_SCORES if high > low else 1.0
-    binned = (
-        score.rank("dense").cast(pl.Int64)
-        if exact
-        else ((score - low) / width).floor().clip(0, _MOST_SCORES - 1).cast(pl.Int64)
+    exact = table.select(score.alias("s")).head(_LOOKED_AT).collect()["s"].n_unique() <= _MOST_SCORES
+    counted = _count(table, decision, score, None if exact else (low, high))
+    if exact and counted["bin"].n_unique() > _MOST_SCORES:
+        # Further on there were more scores than at the beginning.
+        exact, counted = False, _count(table, decision, score, (low, high))
+    counted, groupings = _read(counted, decision, schema, where=where)
+    counted, num_suppressed = _suppressed(counted, groupings, decision.smallest_cell)
+    for name in groupings:
+        if (number := counted[name].n_unique()) > MOST_GROUPS:
+            raise InputError(
+                f"{where}: {name!r} has {number:,} groups; an audit takes {MOST_GROUPS:,}. Name coarser groups, or a `smallest_cell` below "
+                "which groups are merged, in the decision record before it is frozen."
+            )
+    return ModelCells(_derived(counted, groupings, decision), groupings, exact, num_suppressed)
+
+
+def _count(table: pl.LazyFrame, decision: Decision, score: pl.Expr, bounds: tuple[float, float] | None) -> pl.DataFrame:
+    """One streaming pass: rows by group, outcome, decision and score, or score bin where `bounds` are given.
+
+    A bin is cut at every threshold, so that all its rows are decided alike.
+    """
+    columns = decision.columns
+    if bounds is None:
+        place, segment = score, pl.lit(0)
+    else:
+        low, high = bounds
+        width = (high - low) / _MOST_SCORES if high > low else 1.0
+        place = ((score - low) / width).floor().clip(0, _MOST_SCORES - 1).cast(pl.Int32)
+        thresholds = {costs.threshold for costs in decision.costs_by_group.values()} | {decision.costs_of("").threshold}
+        cuts = [score >= t for t in sorted({*thresholds, *decision.thresholds})]
+        cuts += [
+            cut for t in sorted(thresholds) for cut in ((t - score) <= decision.window, (score - t) > decision.window)
+        ]
+        segment = pl.sum_horizontal([cut.cast(pl.Int32) for cut in cuts])
+    keys = [pl.col(name).alias(f"group {name}") for name in decision.groups]
+    keys += [pl.col(columns.outcome).alias("raw outcome"), place.alias("bin"), segment.alias("segment")]
+    if columns.decision:
+        keys.append(pl.col(columns.decision).alias("raw decision"))
+    names = [key.meta.output_name() for key in keys]
+    weight = pl.col(columns.weight).cast(pl.Float64) if columns.weight else pl.lit(1.0)
+    sums = [
+        pl.len().cast(pl.Int64).alias("count"), pl.col("__score").sum().alias("score_sum"), pl.col("__score").min().alias("lowest"),
+        pl.col("__weight").sum().alias("weight"), (pl.col("__weight") ** 2).sum().alias("weight_sq"),
+    ]  # fmt: skip
+    rows = table.select(*keys, score.alias("__score"), weight.alias("__weight"))
+    return rows.group_by(names).agg(sums).collect(engine="streaming")
+
+
+def _read(
+    counted: pl.DataFrame, decision: Decision, schema: pl.Schema, *, where: str
+) -> tuple[pl.DataFrame, tuple[str, ...]]:
+    """Counted cells with values as audits read them: groups as text, outcomes and decisions as 1 and 0."""
+    columns = decision.columns
+    if columns.weight and bool((counted["weight"].is_null() | (counted["weight"] < 0)).any()):
+        raise InputError.at(where, None, f"a weight in {columns.weight!r} is missing or negative")
+    raw = pl.Schema({"raw outcome": schema[columns.outcome]})
+    found = distinct(counted.lazy(), "raw outcome")
+    counted = counted.with_columns(
+        binary("raw outcome", raw, columns.positive, found, where=f"{where}, column {columns.outcome!r}").alias(
+            "outcome"
+        ),
+        pl.col("bin").rank("dense").cast(pl.Int64)
+        if counted.schema["bin"].is_float()
+        else pl.col("bin").cast(pl.Int64),
+        score=pl.col("lowest"),
     )
-    frame, groupings = with_groups(table, decision)
+    counted = counted.rename({f"group {name}": name for name in decision.groups})
+    frame, groupings = with_groups(counted.lazy(), decision)
     threshold = pl.lit(decision.costs_of("").threshold)
     for group, costs in decision.costs_by_group.items():
         member = pl.any_horizontal([pl.col(name) == group for name in groupings])
         threshold = pl.when(member).then(costs.threshold).otherwise(threshold)
-    decided = (
-        binary(columns.decision, schema, (), distinct(table, columns.decision), where=where)
-        if columns.decision
-        else (score >= threshold).cast(pl.Int64)
-    )
-    frame = frame.with_columns(
-        binned.alias("__bin"), score.alias("__score"), decided.alias("__decision"), outcome.alias("__outcome"),
-        ((score - threshold).abs() <= decision.window).alias("__near"),
-    )  # fmt: skip
-    keys = [*groupings, "__bin", "__decision", "__outcome", "__near"]
-    counted = (
-        frame.group_by(keys)
-        .agg(count=pl.len().cast(pl.Int64), score_sum=pl.col("__score").sum())
-        .rename({f"__{name}": name for name in ("bin", "decision", "outcome", "near")})
-        .collect(engine="streaming")
-    )
-    counted, num_suppressed = _suppressed(counted, groupings, decision.smallest_cell)
-    return ModelCells(_derived(counted, groupings, decision), groupings, exact, num_suppressed)
+    if columns.decision:
+        raw = pl.Schema({"raw decision": schema[columns.decision]})
+        decided = binary(
+            "raw decision",
+            raw,
+            columns.positive if decision.classes else (),
+            distinct(counted.lazy(), "raw decision"),
+            where=f"{where}, column {columns.decision!r}",
+        )
+    else:
+        decided = (pl.col("score") >= threshold).cast(pl.Int64)
+    near = (pl.col("score") - threshold).abs() <= decision.window
+    at = [(pl.col("score") >= t).cast(pl.Int64).alias(act_at(t)) for t in decision.thresholds]
+    return frame.with_columns(decided.alias("decision"), near.alias("near"), *at).collect(), groupings
+
+
+def act_at(threshold: float) -> str:
+    """The name of the decision that a further threshold of the record would make."""
+    return f"at_{threshold:g}".replace(".", "_")
 
 
 def _suppressed(frame: pl.DataFrame, groupings: tuple[str, ...], smallest: int) -> tuple[pl.DataFrame, int]:
@@ -106,10 +169,13 @@ def _suppressed(frame: pl.DataFrame, groupings: tuple[str, ...], smallest: int) 
 
 def _derived(frame: pl.DataFrame, groupings: tuple[str, ...], decision: Decision) -> pl.DataFrame:
     """Cells merged once more, with what follows from outcome and decision, and the outcome expected at the same score."""
-    keys = [*groupings, "bin", "decision", "outcome", "near"]
-    frame = frame.group_by(keys).agg(pl.col("count").sum(), pl.col("score_sum").sum())
+    acts = [act_at(t) for t in decision.thresholds]
+    keys = [*groupings, "bin", "decision", "outcome", "near", *acts]
+    sums = ["count", "score_sum", "weight", "weight_sq"] if decision.columns.weight else ["count", "score_sum"]
+    frame = frame.group_by(keys).agg(pl.col(sums).sum())
+    size = pl.col("weight" if decision.columns.weight else "count")
     known = frame.filter(pl.col("outcome").is_not_null() & pl.col("bin").is_not_null())
-    pooled = known.group_by("bin").agg(expected=(pl.col("outcome") * pl.col("count")).sum() / pl.col("count").sum())
+    pooled = known.group_by("bin").agg(expected=(pl.col("outcome") * size).sum() / size.sum())
     costs = decision.costs_of("")
     false_positive = (pl.col("decision") == 1) & (pl.col("outcome") == 0)
     false_negative = (pl.col("decision") == 0) & (pl.col("outcome") == 1)

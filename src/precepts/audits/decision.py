@@ -26,7 +26,7 @@ LABEL_MARGINS = ("dprime", "criterion", "cost_ratio")
 """Margins of an audit of labels: z units, z units, and a factor above 1."""
 MODEL_MARGINS = (
     "calibration", "threshold_outcome", "selection_rate", "true_positive_rate", "false_positive_rate", "precision",
-    "accuracy", "cost", "auc",
+    "accuracy", "cost", "auc", "abroca", "counterfactual", "mean_error",
 )  # fmt: skip
 """Margins of an audit of a model, in the unit of the measure."""
 BARS = ("hit_rate", "correct_rejection_rate", "true_positive_rate", "true_negative_rate", "precision", "accuracy")
@@ -72,8 +72,16 @@ class Columns(Frozen):
     outcome: str = "outcome"
     decision: str | None = None
     weight: str | None = None
-    time: str | None = None
+    stage: str | None = None
+    pair: str | None = None
     positive: tuple[str, ...] = ()
+
+
+class GoldAccuracy(Frozen):
+    """How often the gold label is right, of what is truly signal and of what is not: from experts who labelled twice."""
+
+    sensitivity: float = Field(gt=0.5, le=1)
+    specificity: float = Field(gt=0.5, le=1)
 
 
 class Decision(Frozen):
@@ -88,7 +96,20 @@ class Decision(Frozen):
     costs: Costs | None = None
     costs_by_group: dict[str, Costs] = Field(default_factory=dict)
     threshold: Share | None = None
-    score: Literal["probability", "rank"] = "probability"
+    thresholds: tuple[Share, ...] = ()
+    """Further thresholds at which rates are shown, beside the decided one."""
+    levels: tuple[str, ...] = ()
+    """Labels of an ordinal scale, lowest first; every cut between two is audited as a yes or no."""
+    classes: tuple[str, ...] = ()
+    """Classes without an order; each is audited against the rest. A model then has a column `score_CLASS` for each."""
+    without_gold: bool = False
+    """No truth is known of any rating: shares then come from agreement alone, and there are no verdicts."""
+    gold_accuracy: dict[str, GoldAccuracy] = Field(default_factory=dict)
+    """Accuracy of the gold label by group, or for all under `all`."""
+    score: Literal["probability", "rank", "value"] = "probability"
+    """`value`: outcome and score are numbers on one scale (regression), and errors are their differences."""
+    membership: dict[str, dict[str, str]] = Field(default_factory=dict)
+    """By group column that the table lacks, the column that holds each group's probability for a row."""
     prevalence: Share | None = None
     population: dict[str, dict[str, Share]] = Field(default_factory=dict)
     minimum: dict[str, Share] = Field(default_factory=dict)
@@ -127,6 +148,16 @@ class Decision(Frozen):
             raise ValueError("equity is a trade-off that differs by group: give `costs_by_group`")
         if self.costs_by_group and self.principle != "equity":
             raise ValueError("`costs_by_group` differ by group, which is the principle equity")
+        if self.levels and self.classes:
+            raise ValueError("give `levels` (an ordered scale) or `classes` (no order), not both")
+        if self.classes and self.without_gold:
+            raise ValueError(
+                "raters of `classes` are audited against a gold label; without one give `levels` or two values"
+            )
+        if len(self.levels) == 1 or len(self.classes) == 1:
+            raise ValueError("`levels` and `classes` need at least two values")
+        if len(self.membership) > 1 or any(name not in self.groups for name in self.membership):
+            raise ValueError("`membership` gives the probabilities of one of `groups`")
         for place in self.population:
             if place not in self.groups:
                 raise ValueError(f"`population` names {place!r}, which is not one of `groups`")

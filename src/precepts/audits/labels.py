@@ -11,36 +11,24 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-import polars as pl
 
 from precepts.audits.decision import Decision
-from precepts.audits.tables import binary, distinct, is_missing, require, with_groups
+from precepts.audits.label_cells import SAMPLED, LabelCells, View, ratings, views
+from precepts.audits.tables import is_missing
 from precepts.audits.verdicts import Finding, Verdict, above, adjusted, times_more, within
 from precepts.errors import InputError
 from precepts.stats import Statistic, Trading, max_t_critical, metric_of, nearest_correlation, trade_off, trading
 from precepts.stats.crossed import Sampled
 from precepts.stats.distributions import NORMAL, critical_t
-from precepts.stats.trade_off import Ratings, num_unscored_in, rate_interval
+from precepts.stats.trade_off import Ratings, num_unscored_in
 from precepts.types import Evidence, Input
 
-SAMPLED: Mapping[str, Sampled] = {"raters and items": "both", "raters": "a", "items": "b", "neither": "rows"}
 _CONTRASTS: tuple[Statistic, ...] = ("dprime", "criterion")
 _MOST_GROUPS = 300
 _BARS: Mapping[str, Statistic] = {
     "hit_rate": "hit_rate", "true_positive_rate": "hit_rate",
     "correct_rejection_rate": "correct_rejection_rate", "true_negative_rate": "correct_rejection_rate",
 }  # fmt: skip
-
-
-class LabelCells(NamedTuple):
-    """Counted ratings by group, rater, item, truth and answer, and what the table looked like."""
-
-    rows: list[dict[str, Any]]
-    groupings: tuple[str, ...]
-    num_duplicates: int
-    """Ratings beyond the first of the same rater on the same item."""
-    num_contradictions: int
-    """Pairs of rater and item with both answers."""
 
 
 class Group(NamedTuple):
@@ -66,71 +54,34 @@ class LabelAudit(NamedTuple):
     findings: list[Finding]
 
 
-def label_cells(table: pl.LazyFrame, decision: Decision, *, where: str) -> LabelCells:
-    """Ratings counted by group, rater, item, truth and answer.
-
-    Raises:
-        InputError: If a column is missing or its values cannot be read.
-    """
-    columns = decision.columns
-    unit = columns.cluster or columns.item
-    require(table, {columns.label, columns.gold, columns.rater, columns.item, unit, *decision.groups}, where=where)
-    schema = table.collect_schema()
-    parsed = {
-        name: binary(name, schema, columns.positive, distinct(table, name), where=where).alias(f"__{role}")
-        for role, name in (("label", columns.label), ("gold", columns.gold))
-    }
-    frame, groupings = with_groups(table.with_columns(*parsed.values()), decision)
-    pairs = (
-        frame.group_by(columns.rater, columns.item)
-        .agg(n=pl.len(), answers=pl.col("__label").drop_nulls().n_unique())
-        .select((pl.col("n") - 1).sum().alias("again"), (pl.col("answers") > 1).sum().alias("both"))
-        .collect()
-    )
-    keys = [*groupings, columns.rater, unit, "__gold", "__label"]
-    counted = frame.group_by(list(dict.fromkeys(keys))).agg(count=pl.len()).sort(list(dict.fromkeys(keys))).collect()
-    rows = [
-        {
-            "groups": {name: row[name] for name in groupings},
-            "rater": _text(row[columns.rater]),
-            "item": _text(row[unit]),
-            "gold": row["__gold"],
-            "label": row["__label"],
-            "right": None if None in (row["__gold"], row["__label"]) else int(row["__gold"] == row["__label"]),
-            "count": row["count"],
-        }
-        for row in counted.iter_rows(named=True)
-    ]
-    if not rows:
-        raise InputError.at(where, None, "has no rows; an audit needs some")
-    return LabelCells(rows, groupings, int(pairs.item(0, "again")), int(pairs.item(0, "both")))
-
-
-def _text(value: object) -> str | None:
-    return None if value is None else str(value)
-
-
 def audit_labels(cells: LabelCells, decision: Decision, source: Input) -> LabelAudit:
     """Signal detection by group, contrasts with the mean of the other groups, and verdicts where a margin was decided."""
     groups: list[Group] = []
     levels: list[Evidence] = []
     contrasts: list[Evidence] = []
     findings: list[Finding] = []
+    if decision.without_gold:
+        return LabelAudit(_groups_without_gold(cells), [], [], [])
+    asked = views(decision)
     for grouping in cells.groupings:
-        one = _Grouping(cells.rows, grouping, decision, source)
-        groups += one.groups()
-        levels += one.levels()
-        gaps, found = one.gaps()
-        contrasts += gaps
-        findings += [*found, *one.trade_offs(), *one.bars()]
+        for view in asked:
+            one = _Grouping(cells.rows, grouping, decision, source, view)
+            groups += one.groups() if view == asked[0] else []
+            levels += one.levels()
+            gaps, found = one.gaps()
+            contrasts += gaps
+            # A scale was decided on at one cut; what lies at the others is description.
+            findings += [*found, *one.trade_offs(), *one.bars()] if view == asked[0] or decision.classes else []
     return LabelAudit(groups, levels, contrasts, adjusted(findings))
 
 
 class _Grouping:
     """One grouping of the ratings: its arms, what can be estimated of them, and where the evidence points."""
 
-    def __init__(self, rows: Sequence[Mapping[str, Any]], grouping: str, decision: Decision, source: Input) -> None:
-        self.grouping, self.decision = grouping, decision
+    def __init__(
+        self, rows: Sequence[Mapping[str, Any]], grouping: str, decision: Decision, source: Input, view: View
+    ) -> None:
+        self.grouping, self.decision, self.view = grouping, decision, view
         self.all = sorted({row["groups"][grouping] for row in rows})
         if len(self.all) > _MOST_GROUPS:
             raise InputError(
@@ -140,16 +91,20 @@ class _Grouping:
         self.rows = rows
         self.names = [name for name in self.all if not is_missing(name)] or self.all
         kept = [row for row in rows if row["groups"][grouping] in set(self.names)]
-        self.ratings = _ratings(kept, grouping, self.names)
+        self.ratings: Ratings = ratings(kept, grouping, self.names, view)
         self.found: Trading = trading(self.ratings, len(self.names))
         self.sampled: Sampled = SAMPLED[decision.generalise_to]
         self.unscored = {
-            name: num_unscored_in([_row(row) for row in rows if row["groups"][grouping] == name]) for name in self.all
+            name: num_unscored_in([self._row(row) for row in rows if row["groups"][grouping] == name])
+            for name in self.all
         }
         where = {f"groups.{grouping}": self.names}
         self.input = source.model_copy(update={"where": where})
         # An arm can be contrasted where both truths occur in it.
         self.full = [code for code in range(len(self.names)) if self.found.totals[code].all()]
+
+    def _row(self, cell: Mapping[str, Any]) -> dict[str, Any]:
+        return {"score": cell[self.view.label], "label": cell[self.view.gold], "count": cell["count"]}
 
     def groups(self) -> list[Group]:
         """Every group that occurs, the missing one too."""
@@ -158,8 +113,8 @@ class _Grouping:
             mine = [row for row in self.rows if row["groups"][self.grouping] == name]
             of = {1: 0, 0: 0}
             for row in mine:
-                if row["label"] is not None and row["gold"] is not None:
-                    of[row["gold"]] += row["count"]
+                if row[self.view.label] is not None and row[self.view.gold] is not None:
+                    of[row[self.view.gold]] += row["count"]
             out.append(
                 Group(
                     self.grouping, name, sum(row["count"] for row in mine), of[1], of[0], len({row["rater"] for row in mine}),
@@ -171,7 +126,7 @@ class _Grouping:
     def _params(self, statistic: str, arm: int, sampled: Sampled | None = None) -> dict[str, Any]:
         """What an Evidence row needs so that it can be computed again from the cells."""
         params: dict[str, Any] = {
-            "score": "label", "label": "gold", "cluster": "rater", "cluster_b": "item", "count": "count",
+            "score": self.view.label, "label": self.view.gold, "cluster": "rater", "cluster_b": "item", "count": "count",
             "arm": f"groups.{self.grouping}", "statistic": statistic, "of": self.names[arm], "sampled": sampled or self.sampled,
         }  # fmt: skip
         if statistic in ("log_cost_ratio", "excess_criterion"):
@@ -202,7 +157,9 @@ class _Grouping:
             params["against"] = [self.names[other] for other in against]
         fields = metric.model_dump(include={"value", "low", "high", "level", "n", "n_unscored", "unit", "estimator"})
         name = f"audit/labels/{statistic}{'_gap' if against else ''}"
-        slices = {"grouping": self.grouping, "group": self.names[arm]}
+        slices = {"grouping": self.grouping, "group": self.names[arm]} | (
+            {"label": self.view.name} if self.view.name else {}
+        )
         baseline = "mean of the other groups" if against else None
         rate = statistic in ("hit_rate", "correct_rejection_rate")
         return Evidence(
@@ -303,30 +260,17 @@ def _bar_times_more(row: Evidence, bar: float, decision: Decision) -> float | No
     return times_more(row.value, (row.high - row.low) / 2, bar, critical=critical, power=decision.power)
 
 
-def _row(cell: Mapping[str, Any]) -> dict[str, Any]:
-    return {"score": cell["label"], "label": cell["gold"], "count": cell["count"]}
-
-
-def _ratings(cells: Sequence[Mapping[str, Any]], grouping: str, names: Sequence[str]) -> Ratings:
-    """Arrays of the cells that have an answer and a truth."""
-    kept = [cell for cell in cells if cell["label"] is not None and cell["gold"] is not None]
-    arms = {name: code for code, name in enumerate(names)}
-
-    def codes(key: str) -> Any:
-        texts = np.array([repr(i if c[key] is None else (c[key],)) for i, c in enumerate(kept)])
-        return np.unique(texts, return_inverse=True)[1].astype(np.int64)
-
-    def integers(values: list[int]) -> Any:
-        return np.array(values, dtype=np.int64)
-
-    return Ratings(
-        arm=integers([arms[cell["groups"][grouping]] for cell in kept]),
-        truth=integers([cell["gold"] for cell in kept]),
-        yes=integers([cell["label"] for cell in kept]),
-        times=np.array([float(cell["count"]) for cell in kept]),
-        rater=codes("rater"),
-        item=codes("item"),
-    )
-
-
-__all__ = ["Group", "LabelAudit", "LabelCells", "audit_labels", "label_cells", "rate_interval"]
+def _groups_without_gold(cells: LabelCells) -> list[Group]:
+    """What there is of each group where no truth is known."""
+    out: list[Group] = []
+    for grouping in cells.groupings:
+        for name in sorted({row["groups"][grouping] for row in cells.rows}):
+            mine = [row for row in cells.rows if row["groups"][grouping] == name]
+            unscored = sum(row["count"] for row in mine if row["label"] is None)
+            out.append(
+                Group(
+                    grouping, name, sum(row["count"] for row in mine), 0, 0, len({row["rater"] for row in mine}),
+                    len({row["item"] for row in mine}), unscored, not is_missing(name),
+                )
+            )  # fmt: skip
+    return out

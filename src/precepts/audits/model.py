@@ -8,48 +8,19 @@ not. Both are shown, and verdicts are given only where the record set a margin.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from precepts.audits.cells import ModelCells, contrasted
 from precepts.audits.decision import Decision
+from precepts.audits.measures import Measure, described, kept, measures
 from precepts.audits.verdicts import Finding, above, adjusted, times_more, within
 from precepts.stats import estimate, max_t_critical, nearest_correlation, wilson_interval
 from precepts.stats.distributions import NORMAL, FloatArray, critical_z
 from precepts.types import Evidence, Input
 
 _MOST_JOINT = 400  # contrasts whose joint law is simulated; beyond it the bound of Šidák, which needs none
-
-
-class Measure(NamedTuple):
-    """A measure as an estimator of the cells: which rows, which keys."""
-
-    name: str
-    estimator: str
-    score: str
-    label: str | None
-    where: Mapping[str, Any]
-    better: Literal["higher", "lower", "neither"] = "neither"
-
-
-def measures(decision: Decision) -> list[Measure]:
-    """What is measured of every group under this record."""
-    known: dict[str, Any] = {"outcome": [0, 1]}
-    predicted = "score" if decision.score == "probability" else "expected"
-    found = [
-        Measure("base_rate", "group_rate@1", "outcome", None, {}),
-        Measure("calibration", "calibration_gap@1", predicted, "outcome", {}),
-        Measure("auc", "group_auc@1", "score", "outcome", {}, "higher"),
-        Measure("selection_rate", "group_rate@1", "decision", None, {}),
-        Measure("true_positive_rate", "group_rate@1", "decision", None, {"outcome": 1}, "higher"),
-        Measure("false_positive_rate", "group_rate@1", "decision", None, {"outcome": 0}, "lower"),
-        Measure("precision", "group_rate@1", "outcome", None, {"decision": 1}, "higher"),
-        Measure("accuracy", "group_rate@1", "correct", None, known, "higher"),
-    ]
-    if decision.score == "probability":
-        found.insert(2, Measure("threshold_outcome", "calibration_gap@1", "score", "outcome", {"near": True}))
-    return found
 
 
 class ModelGroup(NamedTuple):
@@ -77,12 +48,17 @@ class ModelAudit(NamedTuple):
     findings: list[Finding]
 
 
-def audit_model(cells: ModelCells, decision: Decision, source: Input, *, model: str) -> ModelAudit:
-    """Every measure of every group, contrasts with everyone else, and verdicts where a margin was decided."""
+def audit_model(
+    cells: ModelCells, decision: Decision, source: Input, *, model: str, part: Mapping[str, str] | None = None
+) -> ModelAudit:
+    """Every measure of every group, contrasts with everyone else, and verdicts where a margin was decided.
+
+    `part` names the stage or the class that the cells are of, if there are several.
+    """
     rows = cells.rows()
     out = ModelAudit([], [], [], [])
     for grouping in cells.groupings:
-        one = _Grouping(rows, grouping, decision, source, model)
+        one = _Grouping(rows, grouping, decision, source, model, part or {})
         out.groups.extend(one.groups())
         out.levels.extend(one.levels())
         out.contrasts.extend(one.gaps())
@@ -92,8 +68,10 @@ def audit_model(cells: ModelCells, decision: Decision, source: Input, *, model: 
 
 class _Grouping:
     def __init__(
-        self, rows: list[dict[str, Any]], grouping: str, decision: Decision, source: Input, model: str
-    ) -> None:
+        self, rows: list[dict[str, Any]], grouping: str, decision: Decision, source: Input, model: str,
+        part: Mapping[str, str],
+    ) -> None:  # fmt: skip
+        self.part = part
         self.rows, self.grouping, self.decision, self.source, self.model = rows, grouping, decision, source, model
         self.names = sorted({row["groups"][grouping] for row in rows})
         self.decided = [name for name in self.names if contrasted(name)]
@@ -120,9 +98,7 @@ class _Grouping:
     def _evidence(self, measure: Measure, name: str, *, level: float, gap: bool = False) -> Evidence:
         """One number, through the registry, so that it can be made again from the cells."""
         where: dict[str, Any] = {**measure.where}
-        params: dict[str, Any] = {"score": measure.score, "count": "count"}
-        if measure.label:
-            params["label"] = measure.label
+        estimator, params = measure.made(self.decision)
         if gap:
             params |= {"arm": self.key, "of": name, "against": "others"}
             if len(self.decided) < len(self.names):
@@ -132,39 +108,61 @@ class _Grouping:
         pool = [row for one in (self.decided if gap else [name]) for row in self.by_name[one]]
         fields = [
             {"score": row[measure.score], "label": row[measure.label] if measure.label else None,
-             "arm": row["groups"][self.grouping], "count": row["count"]}
-            for row in pool if _kept(row, measure.where)
+             "arm": row["groups"][self.grouping], "count": row["count"], "score_b": row.get("weight"),
+             "score_c": row.get("weight_sq")}
+            for row in pool if kept(row, measure.where)
         ]  # fmt: skip
-        options = {key: value for key, value in params.items() if key in ("of", "against")}
-        metric = estimate(measure.estimator, fields, params=options, level=level)
+        options = {key: value for key, value in params.items() if key in ("of", "against", "measure")}
+        metric = estimate(estimator, fields, params=options, level=level)
         chosen = metric.model_dump(include={"value", "low", "high", "level", "n", "n_unscored", "unit", "estimator"})
         return Evidence(
-            claim=f"audit/model/{measure.name}{'_gap' if gap else ''}", slice={"grouping": self.grouping, "group": name},
+            claim=f"audit/model/{measure.name}{'_gap' if gap else ''}", slice={"grouping": self.grouping, "group": name, **self.part},
             better=measure.better, params=params, inputs=(self.source.model_copy(update={"where": where}),), model=self.model,
             policy=self.decision.digest, baseline="all other groups together" if gap else None, **chosen,
         )  # fmt: skip
 
     def levels(self) -> list[Evidence]:
-        level = 1 - self.decision.alpha
-        extra: list[Measure] = []
-        if self.decision.score == "probability":
-            known = {"outcome": [0, 1]}
-            extra = [Measure("calibration_slope", "recalibration@1", "score", "outcome", known),
-                     Measure("ecce", "ecce@1", "score", "outcome", known, "lower")]  # fmt: skip
-        return [self._evidence(m, name, level=level) for name in self.names for m in (*self.measures, *extra)]
+        level, shown = 1 - self.decision.alpha, [*self.measures, *described(self.decision)]
+        return [self._evidence(m, name, level=level) for name in self.names for m in shown]
 
     def gaps(self) -> list[Evidence]:
         """Each group against all others, with intervals that hold at once over every measure of the grouping."""
         if len(self.decided) < 2:
             return []
         level = 2 * NORMAL.cdf(self.critical()) - 1
-        return [self._evidence(m, name, level=level, gap=True) for m in self.measures for name in self.decided]
+        out = [self._evidence(m, name, level=level, gap=True) for m in self.measures for name in self.decided]
+        return out + ([self._abroca(name) for name in self.decided] if "abroca" in self.decision.margins else [])
+
+    def _abroca(self, name: str) -> Evidence:
+        """The area between the ROC curves of a group and of all others, at a level that holds over groups at once (Šidák)."""
+        level = (1 - self.decision.alpha) ** (1 / len(self.decided))
+        pool = [row for one in self.decided for row in self.by_name[one]]
+        fields = [
+            {"score": row["score"], "label": row["outcome"], "arm": row["groups"][self.grouping], "count": row["count"]}
+            for row in pool
+        ]
+        params: dict[str, Any] = {
+            "score": "score",
+            "label": "outcome",
+            "count": "count",
+            "arm": self.key,
+            "of": name,
+            "resamples": 1000,
+        }
+        metric = estimate("abroca@1", fields, params={"of": name, "resamples": 1000}, level=level)
+        chosen = metric.model_dump(include={"value", "low", "high", "level", "n", "n_unscored", "unit", "estimator"})
+        where = {self.key: self.decided} if len(self.decided) < len(self.names) else {}
+        return Evidence(
+            claim="audit/model/abroca_gap", slice={"grouping": self.grouping, "group": name, **self.part}, better="lower", params=params,
+            inputs=(self.source.model_copy(update={"where": where}),), model=self.model, policy=self.decision.digest,
+            baseline="all other groups together", **chosen,
+        )  # fmt: skip
 
     def critical(self) -> float:
         """The max-statistic's critical value over all gaps of this grouping, from their covariance over cells."""
         number = len(self.measures) * len(self.decided)
         sidak = critical_z((1 - self.decision.alpha) ** (1 / number))
-        if number > _MOST_JOINT:
+        if number > _MOST_JOINT or self.decision.columns.weight:
             return sidak
         columns = [self._influence(m, name) for m in self.measures for name in self.decided]
         influence = np.stack([column for column in columns if float(np.abs(column).max(initial=0)) > 0], axis=1)
@@ -176,7 +174,7 @@ class _Grouping:
         """What one observation of each cell adds to a gap, shape (cells of the decided groups,)."""
         rows = [row for one in self.decided for row in self.by_name[one]]
         mine = np.array([row["groups"][self.grouping] == name for row in rows])
-        used = np.array([_kept(row, measure.where) and row[measure.score] is not None
+        used = np.array([kept(row, measure.where) and row[measure.score] is not None
                          and (measure.label is None or row[measure.label] is not None) for row in rows])  # fmt: skip
         counts = np.array([row["count"] for row in rows], dtype=float)
         x = np.array([float(row[measure.score] or 0) for row in rows])
@@ -199,7 +197,8 @@ class _Grouping:
         out: list[Finding] = []
         for row in contrasts:
             name = row.claim.removeprefix("audit/model/").removesuffix("_gap")
-            if row.slice["grouping"] == self.grouping and name in self.decision.margins:
+            mine = row.slice["grouping"] == self.grouping and all(row.slice.get(k) == v for k, v in self.part.items())
+            if mine and name in self.decision.margins:
                 out.append(self._finding("gap", name, row, self.decision.margins[name]))
         return out
 
@@ -235,7 +234,13 @@ class _Grouping:
     def _finding(self, kind: Any, name: str, row: Evidence, margin: float) -> Finding:
         verdict = within(row.low, row.high, margin)
         p = None
-        if row.value is not None and row.low is not None and row.high is not None and row.high > row.low:
+        if (
+            name != "abroca"
+            and row.value is not None
+            and row.low is not None
+            and row.high is not None
+            and row.high > row.low
+        ):
             error = (row.high - row.low) / 2 / critical_z(row.level)
             p = 2 * NORMAL.cdf(-abs(row.value) / error)
         return Finding(
@@ -249,10 +254,6 @@ class _Grouping:
             return None
         half = (row.high - row.low) / 2
         return times_more(row.value, half, margin, critical=critical_z(row.level), power=self.decision.power)
-
-
-def _kept(row: Mapping[str, Any], where: Mapping[str, Any]) -> bool:
-    return all(row[key] in value if isinstance(value, list) else row[key] == value for key, value in where.items())
 
 
 def _placements(scores: FloatArray, outcomes: FloatArray, counts: FloatArray) -> FloatArray:

@@ -6,7 +6,7 @@ The order is that of the argument: is there enough data; what was found; verdict
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,18 +15,19 @@ import jinja2
 from precepts.audits.decision import Decision
 from precepts.audits.freeze import Frozen
 from precepts.audits.raters import Rater
+from precepts.audits.report_tables import (
+    FURTHER,
+    finding_table,
+    gap_table,
+    group_table,
+    level_table,
+    part_of,
+    rater_table,
+)
 from precepts.audits.verdicts import Finding
 from precepts.types import Evidence
 
 _HERE = Path(__file__).parent
-TITLES: Mapping[str, str] = {
-    "hit_rate": "hit rate", "correct_rejection_rate": "correct rejections", "dprime": "d′", "criterion": "criterion c",
-    "log_cost_ratio": "ln revealed / decided cost ratio", "excess_criterion": "c less optimal c", "cost_ratio": "ln cost ratio",
-    "base_rate": "outcome rate", "calibration": "over-prediction", "threshold_outcome": "over-prediction at the threshold",
-    "auc": "AUC", "selection_rate": "selection rate", "true_positive_rate": "true positive rate",
-    "false_positive_rate": "false positive rate", "precision": "precision", "accuracy": "accuracy",
-    "calibration_slope": "calibration slope", "ecce": "ECCE",
-}  # fmt: skip
 
 
 class Report(NamedTuple):
@@ -60,40 +61,6 @@ class Report(NamedTuple):
         """How many findings have each verdict."""
         verdicts = ("within margin", "outside margin", "not enough data")
         return {verdict: sum(one.verdict == verdict for one in self.findings) for verdict in verdicts}
-
-
-def number(value: float | None, *, sign: bool = False) -> str:
-    """A number as people write it; a dash where there is none."""
-    if value is None:
-        return "–"
-    return (
-        f"{value:{'+' if sign else ''}.2f}"
-        if abs(value) >= 0.095 or value == 0
-        else f"{value:{'+' if sign else ''}.3f}"
-    )
-
-
-def interval(row: Evidence, *, sign: bool = False) -> str:
-    """`0.12 [0.03, 0.21]`, or the value alone where the rows cannot tell its interval."""
-    if row.low is None or row.high is None:
-        return number(row.value, sign=sign)
-    return f"{number(row.value, sign=sign)} [{number(row.low, sign=sign)}, {number(row.high, sign=sign)}]"
-
-
-def more(finding: Finding) -> str:
-    """How much more data would decide, in words."""
-    if finding.reason:
-        return finding.reason
-    if finding.verdict != "not enough data":
-        return ""
-    if finding.times_more is None:
-        return "the value lies on the margin"
-    return "more than 100 × the data" if finding.times_more > 100 else f"about {finding.times_more:.1f} × the data"
-
-
-def title(measure: str) -> str:
-    """The name of a measure for people."""
-    return TITLES.get(measure, measure)
 
 
 def open_questions(report: Report) -> list[str]:
@@ -134,56 +101,9 @@ def open_questions(report: Report) -> list[str]:
     return questions
 
 
-def level_table(report: Report, grouping: str) -> tuple[list[str], list[list[str]]]:
-    """Header and rows: one row a group, one column a measure."""
-    rows = [row for row in report.levels if row.slice["grouping"] == grouping]
-    claims = list(dict.fromkeys(row.claim for row in rows))
-    by_group: dict[str, dict[str, Evidence]] = {}
-    for row in rows:
-        by_group.setdefault(row.slice["group"], {})[row.claim] = row
-    header = ["group", *(title(claim.rsplit("/", 1)[1]) for claim in claims)]
-    body = [[name, *(interval(found[c]) if c in found else "–" for c in claims)] for name, found in by_group.items()]
-    return header, body
-
-
-def finding_table(findings: Sequence[Finding]) -> tuple[list[str], list[list[str]]]:
-    """Header and rows of the verdicts."""
-    header = ["grouping", "group", "measure", "kind", "value", "margin or bar", "n", "p (BH)", "verdict", "to decide"]
-    body = [
-        [
-            one.grouping, one.group, title(one.measure), one.kind, interval(one.evidence, sign=one.kind != "bar"),
-            f"{'' if one.kind == 'bar' else '±'}{number(one.margin)}", f"{one.evidence.n:,}",
-            "–" if one.p_bh is None else f"{one.p_bh:.2g}" if one.p_bh > 1e-99 else "< 1e-99", one.verdict, more(one),
-        ]
-        for one in findings
-    ]  # fmt: skip
-    return header, body
-
-
-def rater_table(raters: Sequence[Rater]) -> tuple[list[str], list[list[str]]]:
-    """Header and rows of raters that stand out."""
-    header = ["rater", "group", "measure", "rate", "n", "other raters", "elsewhere", "p (BH)"]
-    body = [
-        [one.rater, one.group, title(one.measure), interval(one.evidence), f"{one.evidence.n:,}", number(one.others),
-         number(one.elsewhere), f"{one.p_bh:.2g}"]
-        for one in raters
-    ]  # fmt: skip
-    return header, body
-
-
-def group_table(groups: Sequence[Mapping[str, Any]]) -> tuple[list[str], list[list[str]]]:
-    """Header and rows of data sufficiency."""
-    header = list(groups[0]) if groups else []
-    return [name.replace("num_", "").replace("_", " ") for name in header], [
-        ["–" if v is None else f"{v:,}" if isinstance(v, int) and not isinstance(v, bool) else f"{v:.3f}" if isinstance(v, float)
-         else ("yes" if v else "no") if isinstance(v, bool) else str(v) for v in group.values()]
-        for group in groups
-    ]  # fmt: skip
-
-
 def sections(report: Report) -> list[dict[str, Any]]:
     """The tables of the page in its order: heading, a sentence, header, rows."""
-    groupings = list(dict.fromkeys(row.slice["grouping"] for row in report.levels))
+    tables = list(dict.fromkeys((row.slice["grouping"], part_of(row)) for row in report.levels))
     percent = f"{100 * (1 - report.decision.alpha):g} %"
     out: list[dict[str, Any]] = [
         _section(
@@ -192,12 +112,35 @@ def sections(report: Report) -> list[dict[str, Any]]:
             group_table(report.groups),
         )
     ]
-    what = "What raters do, by" if report.kind == "labels" else "Calibration, discrimination and decisions, by"
-    for grouping in groupings:
-        out.append(_section(f"{what} {grouping}", f"One by one, {percent} intervals.", level_table(report, grouping)))
+    for grouping, part in tables:
+        by = f"by {grouping}{f', {part}' if part else ''}"
+        if report.kind == "labels":
+            out.append(
+                _section(
+                    f"What raters do, {by}",
+                    f"One by one, {percent} intervals.",
+                    level_table(report.levels, grouping, part),
+                )
+            )
+            continue
+        text = f"Is a score the same risk in every group, and does it tell outcomes apart? One by one, {percent} intervals."
+        out.append(
+            _section(
+                f"Calibration and discrimination, {by}", text, level_table(report.levels, grouping, part, scores=True)
+            )
+        )
+        text = (
+            "Rates at the threshold: description, as they differ with outcome rates under an even-handed threshold too."
+        )
+        decisions = level_table(report.levels, grouping, part, scores=False)
+        if decisions[1]:
+            out.append(_section(f"Decisions, {by}", text, decisions))
     if report.raters:
         text = "Raters whose rate in a group differs from the other raters' in the same group."
         out.append(_section("Raters to look at", text, rater_table(report.raters)))
+    if further := [row for row in report.contrasts if row.claim.endswith(FURTHER)]:
+        text = f"Gaps under other ideas of the raters or of the truth, one by one, {percent} intervals. They get no verdict."
+        out.append(_section("Gaps in another light", text, gap_table(further)))
     text = (
         "A gap is a group against the others, a trade-off a group against what was decided, a bar a minimum. Intervals of gaps hold "
         f"at once at {percent} within a grouping (max-statistic)."

@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
 import polars as pl
 
-from precepts.audits.cells import SUPPRESSED, model_cells
+from precepts.audits.cells import SUPPRESSED, ModelCells, model_cells
+from precepts.audits.corrected_labels import corrected_labels
 from precepts.audits.decision import Decision, load_decision
 from precepts.audits.freeze import Frozen, freeze
-from precepts.audits.labels import Group, audit_labels, label_cells
-from precepts.audits.model import audit_model
+from precepts.audits.label_cells import label_cells
+from precepts.audits.labels import Group, audit_labels
+from precepts.audits.model import ModelAudit, audit_model
+from precepts.audits.pairs import audit_pairs, pair_rows
+from precepts.audits.parts import parts
 from precepts.audits.raters import screen_raters
+from precepts.audits.regression import audit_errors, error_cells
 from precepts.audits.report import Report, html, markdown
 from precepts.audits.sources import SOURCES
 from precepts.audits.tables import read_table
+from precepts.audits.verdicts import Finding, adjusted
 from precepts.runs import Run, command_line, file_digest, to_json, write_atomic
 from precepts.types import Input
 
@@ -58,11 +65,12 @@ def run_audit(kind: str, source: str, *, decision: Path, out: Path) -> Audited:
 
 
 def _digest(path: Path) -> str | None:
+    path = path / "ratings.jsonl" if path.is_dir() else path
     return file_digest(path) if path.is_file() else None
 
 
-def _input(run: Run) -> Input:
-    path = run.table("cells")
+def _input(run: Run, name: str = "cells") -> Input:
+    path = run.table(name)
     return Input(path=path.name, sha256=file_digest(path))
 
 
@@ -70,7 +78,9 @@ def _labels(run: Run, table: pl.LazyFrame, source: str, record: Decision, frozen
     cells = label_cells(table, record, where=source)
     run.write("cells", cells.rows)
     found = audit_labels(cells, record, _input(run))
-    raters = screen_raters(cells.rows, cells.groupings, record, _input(run))
+    plain = not record.without_gold and not record.classes
+    raters = screen_raters(cells.rows, cells.groupings, record, _input(run)) if plain else []
+    further = corrected_labels(cells, record, _input(run), raters)
     notes = [
         "d′ and c with the log-linear correction (half a count added in every cell). Intervals generalise to "
         f"{record.generalise_to}."
@@ -80,11 +90,10 @@ def _labels(run: Run, table: pl.LazyFrame, source: str, record: Decision, frozen
             f"{cells.num_duplicates} ratings repeat a rater on an item ({cells.num_contradictions} pairs with both answers); all "
             "are counted and taken together as one cluster."
         )
-    notes += _left_out(found.groups)
+    notes += [*_left_out(found.groups), *further.notes]
     groups = [one._asdict() for one in found.groups]
-    return Report(
-        "labels", source, record, frozen, notes, groups, found.levels, found.contrasts, found.findings, raters
-    )
+    levels, contrasts = [*found.levels, *further.levels], [*found.contrasts, *further.contrasts]
+    return Report("labels", source, record, frozen, notes, groups, levels, contrasts, found.findings, raters)
 
 
 def _left_out(groups: list[Group]) -> list[str]:
@@ -96,24 +105,77 @@ def _left_out(groups: list[Group]) -> list[str]:
 
 
 def _model(run: Run, table: pl.LazyFrame, source: str, record: Decision, frozen: Frozen) -> Report:
-    cells = model_cells(table, record, where=source)
-    run.write("cells", cells.rows())
-    found = audit_model(cells, record, _input(run), model=source)
+    if record.score == "value":
+        return _regression(run, table, source, record, frozen)
+    report = Report("model", source, record, frozen, [], [], [], [], [], [])
+    findings: list[Finding] = []
+    for part in parts(table, record, where=source):
+        cells = model_cells(part.table, part.decision, where=source)
+        run.write(part.name, cells.rows())
+        # The digest is that of the record as it was frozen, not of a part's.
+        found = audit_model(cells, part.decision, _input(run, part.name), model=source, part=part.slice)
+        stamp = {"policy": record.digest}
+        report.groups.extend({**part.slice, **one._asdict()} for one in found.groups)
+        report.levels.extend(row.model_copy(update=stamp) for row in found.levels)
+        report.contrasts.extend(row.model_copy(update=stamp) for row in found.contrasts)
+        findings += [
+            one.model_copy(update={"evidence": one.evidence.model_copy(update=stamp)}) for one in found.findings
+        ]
+        report.notes.extend(_notes(cells, found, part.slice))
+    if record.columns.pair is not None:
+        rows = pair_rows(table, record, where=source)
+        run.write("pairs", rows)
+        evidence, more = audit_pairs(rows, record, _input(run, "pairs"), model=source)
+        report.contrasts.extend(evidence)
+        findings += more
+        report.notes.append(
+            "Counterfactual gaps compare texts within pairs: they are no function of cells, and the rows are kept."
+        )
+    report.notes.extend(_notes_of_record(record))
+    return report._replace(findings=adjusted(findings))
+
+
+def _regression(run: Run, table: pl.LazyFrame, source: str, record: Decision, frozen: Frozen) -> Report:
+    rows, groupings = error_cells(table, record, where=source)
+    run.write("cells", rows)
+    found = audit_errors(rows, groupings, record, _input(run), model=source)
     notes = [
+        "Errors are predictions less outcomes, in their unit. Cells hold sums, so files of any size are read once."
+    ]
+    groups = [one._asdict() for one in found.groups]
+    return Report("model", source, record, frozen, notes, groups, found.levels, found.contrasts, found.findings, [])
+
+
+def _notes(cells: ModelCells, found: ModelAudit, part: Mapping[str, str]) -> list[str]:
+    """What a reader must know of one table of cells."""
+    of = "".join(f"{key} {value}: " for key, value in part.items())
+    kept = (
         "Scores are kept as they are."
         if cells.exact
         else "Scores are kept in 1000 bins of equal width, each at its mean."
-    ]
-    if record.score == "rank":
-        notes.append(
-            "The score is a rank and no probability: over-prediction of a group is the outcome rate of everyone at its scores less its own."
-        )
+    )
+    out = [of + kept]
     if cells.num_suppressed:
-        notes.append(
-            f"{cells.num_suppressed} groups with fewer than {record.smallest_cell} rows were merged into {SUPPRESSED}."
-        )
+        out.append(f"{of}{cells.num_suppressed} groups below the record's smallest cell were merged into {SUPPRESSED}.")
     unscored = sum(one.num_unscored for one in found.groups if one.grouping == cells.groupings[0])
     if unscored:
-        notes.append(f"{unscored} rows lack a score or an outcome; they are counted as unscored and move nothing.")
-    groups = [one._asdict() for one in found.groups]
-    return Report("model", source, record, frozen, notes, groups, found.levels, found.contrasts, found.findings, [])
+        out.append(f"{of}{unscored} rows lack a score or an outcome; they are counted as unscored and move nothing.")
+    return out
+
+
+def _notes_of_record(record: Decision) -> list[str]:
+    out: list[str] = []
+    if record.score == "rank":
+        out.append(
+            "The score is a rank and no probability: over-prediction of a group is the outcome rate of everyone at its scores less its own."
+        )
+    if record.columns.weight:
+        out.append("Rows are weighted; intervals are at the effective number of rows of each group, (Σw)² / Σw².")
+    if record.membership:
+        out.append(
+            "Group membership is a probability, and each row counts in every group by it. Where errors of membership go with outcomes or "
+            "decisions, such numbers are off by an amount that these data cannot show."
+        )
+    if record.columns.stage:
+        out.append("Stages in their order: the rows of a stage are those that reached it.")
+    return out

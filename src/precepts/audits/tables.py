@@ -16,9 +16,11 @@ import polars as pl
 from precepts.audits.decision import Decision
 from precepts.data.entry import suggestion
 from precepts.errors import InputError, MissingError
+from precepts.runs import read_jsonl
 
 MISSING = "(missing)"
 JOINED = " × "
+_MEMBERSHIP = "__membership"
 _READERS = ".csv .tsv .parquet .jsonl .ndjson"
 
 
@@ -29,6 +31,8 @@ def read_table(source: Path) -> pl.LazyFrame:
         MissingError: If there is no such file.
         InputError: If its suffix is not one of csv, tsv, parquet, jsonl.
     """
+    if source.is_dir():
+        return _judged(source)
     if not source.exists():
         raise MissingError(f"{source}: there is no such file. Give a table ({_READERS}), or the name of a public set.")
     try:
@@ -49,6 +53,41 @@ def read_table(source: Path) -> pl.LazyFrame:
     except pl.exceptions.PolarsError as error:
         raise InputError.at(source, None, f"cannot be read as a table ({_first_line(error)})") from None
     return frame
+
+
+def _judged(run: Path) -> pl.LazyFrame:
+    """The ratings of a judge's calibration, the judge's and the people's: `item`, `rater`, `label`, `gold` and the groups of its rows.
+
+    Raises:
+        InputError: If the directory is not one.
+    """
+    if not (run / "rows.jsonl").is_file() or not (run / "ratings.jsonl").is_file():
+        raise InputError.at(
+            run, None, "is not the calibration of a judge (rows.jsonl, ratings.jsonl); give one, or a table"
+        )
+    rows, ratings = read_jsonl(run / "rows.jsonl"), read_jsonl(run / "ratings.jsonl")
+    known = {
+        row["id"]: {
+            **(row.get("groups") or {}),
+            "category": row.get("category"),
+            "clause": row.get("clause"),
+            "gold": row["label"],
+        }
+        for row in rows
+    }
+    return pl.LazyFrame(
+        [
+            {
+                "item": one["id"],
+                "rater": one["rater"],
+                "label": one["said"],
+                "by": one.get("by"),
+                **known.get(one["id"], {}),
+            }
+            for one in ratings
+        ],
+        infer_schema_length=None,
+    )
 
 
 def as_lazy(frame: object) -> pl.LazyFrame:
@@ -86,7 +125,11 @@ def require(frame: pl.LazyFrame, columns: Iterable[str], *, where: str) -> None:
 
 def with_groups(frame: pl.LazyFrame, decision: Decision) -> tuple[pl.LazyFrame, tuple[str, ...]]:
     """The frame with each group column as text, and the names of the groupings, their intersection last if asked for."""
-    texts = [pl.col(name).cast(pl.String).fill_null(MISSING).alias(name) for name in decision.groups]
+    schema = frame.collect_schema()
+    columns = {
+        name: pl.col(name).fill_nan(None) if schema[name].is_float() else pl.col(name) for name in decision.groups
+    }
+    texts = [column.cast(pl.String).fill_null(MISSING).alias(name) for name, column in columns.items()]
     frame = frame.with_columns(texts)
     if not (decision.intersections and len(decision.groups) > 1):
         return frame, decision.groups
@@ -95,6 +138,26 @@ def with_groups(frame: pl.LazyFrame, decision: Decision) -> tuple[pl.LazyFrame, 
         *decision.groups,
         joined,
     )
+
+
+def with_membership(frame: pl.LazyFrame, decision: Decision, *, where: str) -> tuple[pl.LazyFrame, Decision]:
+    """Rows once for each group they may belong to, weighted by the probability that they do; and the record for such rows.
+
+    Raises:
+        InputError: If a column of probabilities is missing.
+    """
+    for grouping, columns in decision.membership.items():
+        require(frame, columns.values(), where=where)
+        own = pl.lit(1.0) if decision.columns.weight is None else pl.col(decision.columns.weight).cast(pl.Float64)
+        copies = [
+            frame.with_columns(pl.lit(group).alias(grouping), (own * pl.col(column)).alias(_MEMBERSHIP)).filter(
+                pl.col(_MEMBERSHIP) > 0
+            )
+            for group, column in columns.items()
+        ]
+        changed = decision.columns.model_copy(update={"weight": _MEMBERSHIP})
+        return pl.concat(copies), decision.model_copy(update={"columns": changed, "membership": {}})
+    return frame, decision
 
 
 def is_missing(group: str) -> bool:

@@ -42,9 +42,12 @@ class Facts(BaseModel):
     counts: Counts | None = None
     filter_judge: str | None = None
     test_judge: str | None = None
+    reward_judge: str | None = None
+    reward_check: tuple[str, ...] = ()
     rules_quality: tuple[dict[str, object], ...] = ()
     calibration: dict[str, object] = Field(default_factory=dict)
     curve: tuple[dict[str, object], ...] = ()
+    rl_curve: tuple[dict[str, object], ...] = ()
     limits: tuple[str, ...] = ()
     reached: tuple[Reached, ...] = ()
     reproduce: str | None = None

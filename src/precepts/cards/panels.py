@@ -33,6 +33,7 @@ class Plots:
     differences: tuple[Panel, ...]
     categories: tuple[Panel, ...]
     curve: Panel | None
+    rl: tuple[Panel, ...]
     pareto: Panel | None
 
 
@@ -58,6 +59,7 @@ def make_plots(
         if by_category
         else (),
         _curve(facts),
+        _rl(facts),
         _pareto([row for row in whole if not is_difference(row)], tables.arms),
     )
 
@@ -113,6 +115,33 @@ def _categories(rows: Sequence[Evidence], titles: Mapping[str, str], arm: str, p
 def _mark(row: Evidence, label: str, arm: int) -> Mark:
     assert row.value is not None, "rows without a value are not drawn"
     return Mark(label, row.value, row.low, row.high, value_text(row), interval_text(row), arm)
+
+
+_RL_LINES = (
+    ("reward", "Mean reward"),
+    ("zero_variance", "Groups without variance"),
+    ("length", "Tokens a rollout"),
+    ("kl", "KL to the start model, nats a token"),
+    ("dev_auc", "Decision AUC on dev"),
+)
+
+
+def _rl(facts: Facts) -> tuple[Panel, ...]:
+    """A panel for each arm that was reinforced and each thing that was logged, by cycle."""
+    panels: list[Panel] = []
+    for arm in dict.fromkeys(str(row.get("arm")) for row in facts.rl_curve):
+        for field, title in _RL_LINES:
+            points = [
+                (float(cycle), float(value))
+                for row in facts.rl_curve
+                if row.get("arm") == arm
+                and isinstance(cycle := row.get("cycle"), int | float)
+                and isinstance(value := row.get(field), int | float)
+            ]
+            if points:
+                name = f"plot-rl-{len(panels)}"
+                panels.append(curve(points, name=name, title=f"{title}, {arm}", x="cycle", y=title))
+    return tuple(panels)
 
 
 GOODNESS = ("align/not_unsafe", "align/refusal_rate")

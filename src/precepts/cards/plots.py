@@ -111,21 +111,21 @@ def forest(
     return Panel(title, svg_of(alt.layer(*layers), name=name, title=title, described=described))
 
 
-def curve(points: Sequence[tuple[float, float]], *, name: str, title: str) -> Panel:
-    """A panel with the training loss by step; of more than 300 points every k-th and the last are drawn."""
+def curve(points: Sequence[tuple[float, float]], *, name: str, title: str, x: str = "step", y: str = "loss") -> Panel:
+    """A panel with a line, of the training loss by step unless said otherwise; of more than 300 points every k-th and the last are drawn."""
     assert points, "a curve needs points"
     step = math.ceil(len(points) / 300)
     drawn = [*points[::step], *([points[-1]] if (len(points) - 1) % step else [])]
-    rows = [{"step": at, "loss": loss} for at, loss in drawn]
+    rows = [{"x": at, "y": value} for at, value in drawn]
     chart = (
         alt.Chart(alt.Data(values=rows), width=430, height=170)
         .mark_line(color=COLOURS[2], strokeWidth=2, point=len(rows) == 1)
         .encode(
-            x=alt.X("step:Q", axis=axis(title="step", tickCount=6, grid=False)),
-            y=alt.Y("loss:Q", axis=axis(title="loss", tickCount=5), scale=alt.Scale(zero=False)),
+            x=alt.X("x:Q", axis=axis(title=x, tickCount=6, grid=False)),
+            y=alt.Y("y:Q", axis=axis(title=y, tickCount=5), scale=alt.Scale(zero=False)),
         )
     )
-    described = f"From {points[0][1]:.4g} at step {points[0][0]:g} to {points[-1][1]:.4g} at step {points[-1][0]:g}."
+    described = f"From {points[0][1]:.4g} at {x} {points[0][0]:g} to {points[-1][1]:.4g} at {x} {points[-1][0]:g}."
     return Panel(title, svg_of(chart, name=name, title=title, described=described))
 
 

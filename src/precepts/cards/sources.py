@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from precepts.cards.decide.gating import Check
 from precepts.errors import InputError, MissingError
 from precepts.runs import PLAN, read_jsonl, to_json
-from precepts.stats import verify
+from precepts.stats import tables_for, verify
 from precepts.types import Evidence
 
 EVIDENCE = "evidence.jsonl"
@@ -51,8 +51,21 @@ def read_source(path: Path | str, *, name: str | None = None) -> Source:
                 first = error.errors()[0]
                 where = ".".join(map(str, first["loc"]))
                 raise InputError.at(table, number, f"not a row of evidence: `{where}`: {first['msg']}") from None
-            rows.setdefault(to_json(found), found)
+            text = to_json(found)
+            if not _encodable(text):
+                raise InputError.at(
+                    table, number, "a text in it holds half a character (a lone surrogate); write it again"
+                )
+            rows.setdefault(text, found)
     return Source(name or path.resolve().name, path, tuple(rows.values()))
+
+
+def _encodable(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def read_sources(paths: Sequence[Path | str]) -> tuple[Source, ...]:
@@ -89,6 +102,7 @@ def placed(row: Evidence, name: str) -> Evidence:
 def checker(sources: Sequence[Source]) -> Check:
     """A check of pooled rows against the files of their runs; each row is computed once."""
     roots = {source.name: source.path for source in sources}
+    tables = {source.name: tables_for(source.evidence, root=source.path) for source in sources}
     known: dict[str, tuple[str, ...]] = {}
 
     def check(row: Evidence) -> Sequence[str]:
@@ -97,7 +111,8 @@ def checker(sources: Sequence[Source]) -> Check:
             assert row.run is not None, "pooled rows name their run"
             prefix = f"runs/{row.run}/"
             inputs = tuple(one.model_copy(update={"path": one.path.removeprefix(prefix)}) for one in row.inputs)
-            known[key] = tuple(verify(row.model_copy(update={"inputs": inputs}), root=roots[row.run]))
+            own = row.model_copy(update={"inputs": inputs})
+            known[key] = tuple(verify(own, root=roots[row.run], tables=tables[row.run]))
         return known[key]
 
     return check

@@ -33,11 +33,11 @@ class Verdict:
 
 
 def make_verdict(evidence: Sequence[Evidence], policy_name: str) -> Verdict:
-    """What the evidence says of the trained arm (`sft`, else the last) on the main set, under the named policy."""
+    """What the evidence says of the trained arm (`sft+rl`, else `sft`, else the last) on the main set, under the named policy."""
     arms, name = arms_of(evidence), main_set_of(evidence)
     if not arms:
         return Verdict("", None, ("Nothing was measured.",), ())
-    arm = "sft" if "sft" in arms else arms[-1]
+    arm = next((name for name in ("sft+rl", "sft") if name in arms), arms[-1])
     here = [row for row in evidence if set_of(row) == name and set(row.slice) <= {"arm", "set"}]
     own = {row.claim: row for row in reversed(here) if arm_of(row) == arm and not is_difference(row)}
     pairs = [row for row in here if arm_of(row) == arm and is_difference(row) and row.value is not None]

@@ -10,8 +10,25 @@ import sys
 
 import typer
 
-from precepts.cli import align, audit, card, chat, diff, gate, judge, models, policy, suites, w2s
-from precepts.errors import PreceptsError
+from precepts.cli import (
+    align,
+    attack,
+    audit,
+    card,
+    chat,
+    diff,
+    gate,
+    imports,
+    judge,
+    models,
+    pairwise,
+    policy,
+    serve,
+    suites,
+    w2s,
+)
+from precepts.errors import DiskFullError, PreceptsError
+from precepts.runs import no_room
 
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None,
@@ -22,13 +39,17 @@ app.add_typer(audit.app, name="audit")
 app.add_typer(card.app, name="card")
 app.command("gate")(gate.gate)
 app.command("diff")(diff.diff)
+app.command("serve")(serve.serve)
 app.add_typer(gate.app, name="risk")
 app.add_typer(policy.app, name="policy")
 app.add_typer(judge.app, name="judge")
 app.add_typer(models.app, name="models")
 app.add_typer(w2s.app, name="w2s")
+app.add_typer(pairwise.app, name="pairwise")
+app.add_typer(attack.app, name="attack")
 app.command("chat")(chat.chat)
 app.command("eval")(suites.evaluate)
+app.command("import")(imports.import_results)
 
 
 @app.callback(invoke_without_command=True)
@@ -56,3 +77,9 @@ def main() -> None:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise SystemExit(0) from None
+    except Exception as error:
+        if not no_room(error):
+            raise
+        full = DiskFullError.of(error.filename if isinstance(error, OSError) else None)
+        print(f"precepts: {full}", file=sys.stderr)
+        raise SystemExit(full.exit_code) from None

@@ -74,7 +74,7 @@ def _begin(target: str, **options: Any) -> Any:
 
 def _stages(
     stages: tuple[str, ...], target: str, cases: str, model: str, teacher: str | None, judge: str | None, mode: str, out: Path, seed: int,
-    limit: int | None, max_steps: int | None, tune: str,
+    limit: int | None, max_steps: int | None, tune: str, rl: Any = None,
 ) -> Any:  # fmt: skip
     from precepts.pipelines.align import align
 
@@ -91,7 +91,7 @@ def _stages(
         max_steps=max_steps,
         tune=tune,
     )
-    align(run, stages=stages)
+    align(run, stages=stages, rl=rl)
     return run
 
 
@@ -99,11 +99,14 @@ def _stages(
 def run_all(
     target: Target, cases: Cases = "starter", model: ModelRef = "precepts/smollm2-135m", teacher: Teacher = None, judge: JudgeRef = None,
     mode: Mode = "guided", out: Out = DEFAULT_OUT, seed: Seed = 0, limit: Limit = None, max_steps: Steps = None, tune: Tune = "top",
+    rl: Annotated[bool, typer.Option("--rl", help="Reinforce after fine-tuning: see `precepts align rl`.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:  # fmt: skip
-    """All stages: data, sft, eval, card."""
+    """All stages: data, sft, eval, card; with --rl also rl, after sft."""
+    from precepts.pipelines.align import STAGES, WITH_RL
+
     run = _stages(
-        ("data", "sft", "eval", "card"), target, cases, model, teacher, judge, mode, out, seed, limit, max_steps, tune
+        WITH_RL if rl else STAGES, target, cases, model, teacher, judge, mode, out, seed, limit, max_steps, tune
     )
     from precepts.cli.tables import print_run
 
@@ -128,6 +131,55 @@ def sft(
     """Stage 2: fine-tune on the bare prompts, then calibrate the verdict's threshold on dev."""
     run = _stages(("data", "sft"), target, cases, model, teacher, judge, mode, out, seed, limit, max_steps, tune)
     _print_facts(run, "sft", "calibration")
+
+
+@app.command("rl")
+def rl(
+    target: Annotated[str, typer.Argument(help="A run whose model is fine-tuned.")],
+    start: Annotated[
+        str,
+        typer.Option(
+            help="sft: go on from the fine-tuned model. base: from the untrained one, as an arm to compare with."
+        ),
+    ] = "sft",
+    prompts: Annotated[
+        int, typer.Option(help="So many training prompts, those on which the start model is most uncertain.")
+    ] = 64,
+    samples: Annotated[int, typer.Option(help="Answers sampled to each prompt, compared with each other.")] = 8,
+    answer_only: Annotated[
+        bool, typer.Option("--answer-only", help="Update the answer's tokens alone, never those of the reasoning.")
+    ] = False,
+    judge: Annotated[
+        str | None,
+        typer.Option(
+            "--judge", help="A model that reads the policy and the answer, and rewards. Default: the shipped probe."
+        ),
+    ] = None,
+) -> None:
+    """Optional, after stage 2: reinforce against the policy, by a reward that reads the answer alone."""
+    from precepts.pipelines.align import align
+    from precepts.pipelines.rl import ARM, STAGE, RLOptions
+    from precepts.runs import Run
+
+    if start not in ("sft", "base"):
+        raise InputError(f"--start is sft or base, not {start!r}.")
+    if prompts < 2 or samples < 2:
+        raise InputError(f"--prompts and --samples are at least 2, not {prompts} and {samples}: answers are compared.")
+    run = Run(target)
+    options = RLOptions(
+        start="base" if start == "base" else "sft",
+        num_prompts=prompts,
+        num_samples=samples,
+        answer_only=answer_only,
+        judge=judge,
+    )
+    align(run, stages=("rl",), rl=options)
+    stage = STAGE[options.start]
+    for key in ("reward_judge", "num_rollouts", "num_unscored", *(["calibration"] if start == "sft" else [])):
+        _print_facts(run, stage, key, named=True)
+    print(f"curve: {run.path / stage / 'curve.jsonl'}")
+    print(f"chat:  precepts chat {run.path / stage}")
+    print(f"next:  precepts align eval {run.path}   (measures the arm {ARM[options.start]} beside the others)")
 
 
 @app.command("eval")
@@ -183,6 +235,8 @@ def card(target: Annotated[str, typer.Argument(help="A run directory.")]) -> Non
     print_run(run, as_json=False)
 
 
-def _print_facts(run: Any, stage: str, key: str) -> None:
+def _print_facts(run: Any, stage: str, key: str, *, named: bool = False) -> None:
     facts = json.loads((run.path / stage / "run.json").read_text("utf-8"))[key]
-    print(json.dumps(facts, indent=1, ensure_ascii=False))
+    print(
+        f"{key}: {json.dumps(facts, ensure_ascii=False)}" if named else json.dumps(facts, indent=1, ensure_ascii=False)
+    )

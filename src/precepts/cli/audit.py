@@ -1,4 +1,4 @@
-"""`precepts audit`: labels, model, freeze, example, verify."""
+"""`precepts audit`: labels, model, monitor, freeze, example, verify."""
 
 from __future__ import annotations
 
@@ -43,6 +43,29 @@ def model(
 ) -> None:  # fmt: skip
     """Audits a model: calibration, outcome at the threshold and discrimination by group; error rates as description."""
     _audit("model", source, decision, out, as_json)
+
+
+@app.command("monitor")
+def monitor_(
+    sources: Annotated[list[str], typer.Argument(help="New tables of scores and outcomes, in their order; each counts once.")],
+    decision: Decision, out: Out = None, as_json: AsJson = False,
+) -> None:  # fmt: skip
+    """Adds batches and says which gaps have become certain, at any look, with the error kept. Exit code 1 if one has."""
+    from precepts.audits.monitor import monitor
+    from precepts.audits.monitor import table as monitor_table
+
+    done = monitor(sources, decision=decision, out=out or Path("runs") / f"audit-monitor-{decision.stem}")
+    if as_json:
+        print(to_json(done.document(), indent=1))
+    else:
+        console = Console()
+        console.print(
+            f"{done.num_looks} looks, {done.num_rows:,} rows; chance of any false alarm, ever: {done.alpha:g}",
+            markup=False,
+        )
+        _table(console, "gaps watched", *monitor_table(done))
+    if any(one.certain_since is not None for one in done.watched):
+        raise typer.Exit(1)
 
 
 @app.command("freeze")
@@ -96,7 +119,7 @@ def _audit(kind: str, source: str, decision: Path, out: Path | None, as_json: bo
 
 
 def _print(done: Audited) -> None:
-    from precepts.audits import report as text
+    from precepts.audits import report_tables as text
 
     report = done.report
     console = Console()
@@ -110,10 +133,16 @@ def _print(done: Audited) -> None:
         console.print(f"· {note}", markup=False)
     few = {"labels": ("hit rate", "correct rejections", "d′", "criterion c", text.TITLES["log_cost_ratio"]),
            "model": ("outcome rate", "over-prediction", text.TITLES["threshold_outcome"], "AUC", "selection rate")}  # fmt: skip
-    for grouping in dict.fromkeys(row.slice["grouping"] for row in report.levels):
-        header, rows = text.level_table(report, grouping)
+    for grouping, part in dict.fromkeys((row.slice["grouping"], text.part_of(row)) for row in report.levels):
+        header, rows = text.level_table(report.levels, grouping, part)
         keep = [0, *(header.index(name) for name in few[report.kind] if name in header)]
-        _table(console, f"by {grouping}", [header[k] for k in keep], [[row[k] for k in keep] for row in rows])
+        keep = keep if len(keep) > 1 else list(range(min(6, len(header))))
+        _table(
+            console,
+            f"by {grouping}{f', {part}' if part else ''}",
+            [header[k] for k in keep],
+            [[row[k] for k in keep] for row in rows],
+        )
     if report.raters:
         _table(console, "raters to look at", *text.rater_table(report.raters[:10]))
     found = [one for one in report.findings if one.verdict == "outside margin"]

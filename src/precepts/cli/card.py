@@ -1,4 +1,4 @@
-"""`precepts card`: build, verify, sign-off, open."""
+"""`precepts card`: build, verify, export, sign-off, open."""
 
 from __future__ import annotations
 
@@ -154,6 +154,23 @@ def sign_off(
     files = {STATEMENT: file_digest(card / STATEMENT)}
     append(card, event="signed_off", on=now, files=files, role=role, name=name, decision=decision, reason=reason)
     print(f"{printable(name)} ({printable(role)}): {decision}, added to {card / 'log.jsonl'}")
+
+
+@app.command("export")
+def export_(
+    card: CardDir,
+    to: Annotated[str, typer.Option("--to", help="hub, every-eval-ever or safety-case.")] = "hub",
+    out: Annotated[Path, typer.Option(help="The directory to write to.")] = Path("export"),
+    organization: Annotated[str | None, typer.Option(help="Who evaluated; every-eval-ever asks for it.")] = None,
+    relationship: Annotated[
+        str, typer.Option(help="Of the evaluator to the model: first_party, third_party, collaborative or other.")
+    ] = "other",
+) -> None:
+    """Writes the card in a form that others read: a hub's model card, every-eval-ever records, a safety case in LTAC."""
+    from precepts.pipelines.export import export
+
+    for path in export(card, out, form=to, organization=organization, relationship=relationship):
+        print(path)
 
 
 @app.command("open")

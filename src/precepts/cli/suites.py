@@ -22,6 +22,16 @@ def evaluate(
     attacker: Annotated[
         str | None, typer.Option(help="A model that writes adaptive attacks (Inspect's role `attacker`).")
     ] = None,
+    roles: Annotated[
+        list[str] | None,
+        typer.Option("--role", help="Another model that a suite uses: monitor=REF, mark=REF. May be repeated."),
+    ] = None,
+    translations: Annotated[
+        Path | None, typer.Option(help="A CSV file (id, language, text): the suites in those languages too.")
+    ] = None,
+    texts: Annotated[
+        Path | None, typer.Option(help="Write the texts that such a table is to translate, and run nothing.")
+    ] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="At most so many cells (case × attack) a suite.")] = None,
     seed: Annotated[int, typer.Option(help="Of samples and of the order of cells.")] = 0,
     option: Annotated[
@@ -45,14 +55,31 @@ def evaluate(
         return
     chosen = choose(suites, SUITES)
     settings = Settings(
-        limit=limit, seed=seed, judge=judge, attacker=attacker, options=_options(option or [], set(SUITES))
-    )
+        limit=limit, seed=seed, judge=judge, attacker=attacker, options=_options(option or [], set(SUITES)),
+        roles=_roles(roles or [], {name for suite in SUITES.values() for name in suite.roles}), translations=translations,
+    )  # fmt: skip
+    if texts is not None:
+        from precepts.evals.languages import write_texts
+
+        tasks = {s.name: s.task(seed=seed, **settings.options.get(s.name, {})) for s in chosen}
+        print(f"{write_texts(tasks, texts, limit=limit)} texts: {texts}")
+        return
     planned = [row for s in chosen for row in plan(s, limit=limit, seed=seed, options=settings.options.get(s.name))]
     print_plan(planned, as_json=as_json, to_stdout=plan_only)
     if plan_only:
         return
     results = run_suites(chosen, model=model, baseline=baseline, out=out, settings=settings)
     print_results(results, out=out, as_json=as_json)
+
+
+def _roles(given: list[str], known: set[str]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for text in given:
+        name, equals, ref = text.partition("=")
+        if not equals or not ref or name not in known:
+            raise InputError(f"--role {text}: expected ROLE=REF with one of the roles {', '.join(sorted(known))}.")
+        found[name] = ref
+    return found
 
 
 def _options(given: list[str], suites: set[str]) -> dict[str, dict[str, Any]]:

@@ -36,7 +36,8 @@ def evidence_of(suite: Suite, scores: Scores, *, root: Path, baseline: Scores | 
             continue
         slices: list[dict[str, Any]] = [{}]
         for column in claim.by:
-            values = {row[column] for row in scores.rows if matches(row, claim.where) and row[column] is not None}
+            rest = {key: value for key, value in claim.where.items() if key != column}
+            values = {row[column] for row in scores.rows if matches(row, rest) and row[column] is not None}
             slices += [{column: value} for value in sorted(values, key=str)]
         for one in slices:
             if (made := _one(suite, claim, scores, one, root=root, baseline=baseline)) is not None:

@@ -30,11 +30,13 @@ class Graded(NamedTuple):
     why: str = ""
 
 
-def graded(grade: Callable[[TaskState], Awaitable[Graded]]) -> Scorer:
-    """A scorer that lets only ended answers be graded, and keeps the outcome of all others."""
+def graded(grade: Callable[[TaskState], Awaitable[Graded]], *, cut: bool = False) -> Scorer:
+    """A scorer that lets only ended answers be graded, and keeps the outcome of all others; with `cut` also those cut at the token limit."""
 
     async def score(state: TaskState, target: Target) -> Score:
         outcome = outcome_of(state)
+        if cut and outcome == "truncated":
+            outcome = "answered"
         row: dict[str, Any] = dict(state.metadata.get("row", {}))
         said = state.output.completion
         if outcome != "answered":
@@ -89,6 +91,7 @@ def claim_rows(claim: Claim, rows: Sequence[Mapping[str, object]]) -> list[dict[
     """The rows of a claim with the keys that its estimator reads."""
     named = {k: str(claim.params[k]) for k in ("label", "cluster", "group", "fold") if k in claim.params}
     chosen = [row for row in rows if matches(row, claim.where)]
+    named |= {"arm": "arm"} if any("arm" in row for row in chosen) else {}
     return [{"score": lookup(row, claim.score), **{k: lookup(row, v) for k, v in named.items()}} for row in chosen]
 
 

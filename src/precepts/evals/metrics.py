@@ -43,6 +43,13 @@ OWN_CLAIMS: tuple[Claim, ...] = (
 """What is asked besides of cases that name their clauses, from a model that reasons."""
 
 
+KEPT = Claim("kept", {}, "kept")
+"""Of all cases, the share whose answer did what was asked, as the judge that tests sees it."""
+
+REWARD_CLAIMS: tuple[Claim, ...] = (Claim("reward", {}, "reward", "bca@1"),)
+"""What the judge that rewarded says of the same answers: beside `kept`, so that a reward that was exploited shows."""
+
+
 class Arm(NamedTuple):
     """One arm's scores on one set: where they are, and what they are of."""
 
@@ -86,9 +93,11 @@ def _evidence(
     return draft.model_copy(update=fields)
 
 
-def arm_evidence(arm: Arm, *, root: Path, policy: str | None, own: bool, categories: bool = False) -> list[Evidence]:
-    """Every claim of one arm on one set, overall and, if asked, by category."""
-    claims = (*CLAIMS, *OWN_CLAIMS) if own else CLAIMS
+def arm_evidence(
+    arm: Arm, *, root: Path, policy: str | None, own: bool, categories: bool = False, claims: Sequence[Claim] = CLAIMS
+) -> list[Evidence]:
+    """Every claim of one arm on one set, overall and, if asked, by category; with `own` those of cases that name clauses besides."""
+    claims = (*claims, *OWN_CLAIMS) if own else claims
     slices: list[str | None] = [None]
     if categories:
         slices += sorted({r["category"] for r in arm.rows if r["category"]})
@@ -98,11 +107,13 @@ def arm_evidence(arm: Arm, *, root: Path, policy: str | None, own: bool, categor
     return [e for e in made if e is not None]
 
 
-def paired_evidence(arm: Arm, baseline: Arm, *, root: Path, policy: str | None) -> list[Evidence]:
+def paired_evidence(
+    arm: Arm, baseline: Arm, *, root: Path, policy: str | None, claims: Sequence[Claim] = CLAIMS
+) -> list[Evidence]:
     """The differences arm − baseline on the cases they share."""
     made = (
         _evidence(claim, arm, root=root, policy=policy, category=None, baseline=baseline)
-        for claim in CLAIMS
+        for claim in claims
         if claim.paired
     )
     return [e for e in made if e is not None]

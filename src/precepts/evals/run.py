@@ -22,6 +22,7 @@ from inspect_ai.solver import TaskState
 
 from precepts.errors import InputError, MissingError
 from precepts.evals.claims import Scores, evidence_of, outcome_counts
+from precepts.evals.languages import read_table, spoken, translated
 from precepts.evals.outcomes import outcome_of_sample
 from precepts.evals.suite import Suite
 from precepts.models import model_name, model_path
@@ -34,7 +35,8 @@ from precepts.types import Evidence, content_key
 class Settings(NamedTuple):
     """What a run of suites was asked for, beside the model.
 
-    `limit` counts cells of a suite: a case, or a case under one attack. `options` are those of single suites, by suite.
+    `limit` counts cells of a suite: a case, or a case under one attack. `options` are those of single suites, by suite. `roles` binds further models
+    by Inspect's names, as `monitor` and `mark`. `translations` is a table for `precepts.evals.languages`.
     """
 
     limit: int | None = None
@@ -42,6 +44,14 @@ class Settings(NamedTuple):
     judge: str | None = None
     attacker: str | None = None
     options: Mapping[str, Mapping[str, Any]] = {}
+    roles: Mapping[str, str] = {}
+    translations: Path | None = None
+
+    @property
+    def extra(self) -> dict[str, Any]:
+        """What the plan says besides, of settings that not every run has: a run begun without them goes on."""
+        table = {"translations": file_digest(self.translations)} if self.translations else {}
+        return table | ({"roles": dict(self.roles)} if self.roles else {})
 
 
 class Result(NamedTuple):
@@ -69,8 +79,9 @@ def run_suites(
     results: list[Result] = []
     with run.locked():
         run.begin({"kind": "suites", "model": model_name(model), "baseline": model_name(baseline) if baseline else None,
-                   "limit": settings.limit, "seed": settings.seed, "judge": settings.judge, "attacker": settings.attacker})  # fmt: skip
-        for suite in suites:
+                   "limit": settings.limit, "seed": settings.seed, "judge": settings.judge, "attacker": settings.attacker,
+                   **settings.extra})  # fmt: skip
+        for suite in (spoken(one) for one in suites) if settings.translations else suites:
             scores = {name: _arm(suite, name, ref, run, settings) for name, ref in arms.items()}
             evidence = [row for one in scores.values() for row in evidence_of(suite, one, root=out)]
             if baseline:
@@ -92,7 +103,7 @@ def _arm(suite: Suite, name: str, ref: str, run: Run, settings: Settings) -> Sco
     stage.begin(
         {
             "suite": suite.name, "version": suite.version, "model": name, "weights": weights, "limit": settings.limit,
-            "seed": settings.seed, "judge": settings.judge, "attacker": settings.attacker, "options": options,
+            "seed": settings.seed, "judge": settings.judge, "attacker": settings.attacker, "options": options, **settings.extra,
         }
     )  # fmt: skip
     if not stage.finished:
@@ -109,9 +120,11 @@ def _arm(suite: Suite, name: str, ref: str, run: Run, settings: Settings) -> Sco
 
 
 def _inspect(suite: Suite, ref: str, stage: Run, settings: Settings, *, weights: str | None) -> EvalLog:
-    asked = {"grader": settings.judge, "attacker": settings.attacker}
+    asked = {"grader": settings.judge, "attacker": settings.attacker, **settings.roles}
     roles: ModelRoles = {name: inspect_reference(given) for name, given in asked.items() if given}
     task = suite.task(seed=settings.seed, **settings.options.get(suite.name, {}))
+    if settings.translations:
+        task = translated(task, read_table(settings.translations), suite=suite.name)
     count = min(len(task.dataset), settings.limit or len(task.dataset)) * (task.epochs or 1)
     with _opened(ref) as model, progress(f"{suite.name}: {model_name(ref)}", count, unit="cells") as bar:
 

@@ -55,6 +55,20 @@ def score_row(item: Item, judgment: Judgment, policy: Policy | None) -> dict[str
     }  # fmt: skip
 
 
+def reward_rows(
+    cases: Sequence[Case], completions: Sequence[Completion], *, judge: Judge, policy: Policy | None
+) -> list[dict[str, Any]]:
+    """What the judge that rewarded says of each completion: the reward and its factors, one flat row a case."""
+    items = items_of(cases, completions, policy)
+    return [
+        {
+            "case_id": item.case.id, "category": item.case.category, "pair": item.case.pair, "asked": item.case.disposition,
+            "reward": judgment.score, **judgment.scores, "error": judgment.error,
+        }
+        for item, judgment in zip(items, judge.judge(items), strict=True)
+    ]  # fmt: skip
+
+
 def judge_all(
     cases: Sequence[Case], completions: Sequence[Completion], *, judge: Judge, policy: Policy | None, run: Run
 ) -> list[dict[str, Any]]:

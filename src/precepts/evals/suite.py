@@ -81,7 +81,10 @@ class Suite:
             for k, v in c.params.items()
             if k in ("score", "label", "cluster", "group", "fold")
         }
-        return tuple(sorted({c.score for c in self.claims} | {by for c in self.claims for by in c.by} | read))
+        filtered = {key for c in self.claims for key in c.where}
+        return tuple(
+            sorted({c.score for c in self.claims} | {by for c in self.claims for by in c.by} | read | filtered)
+        )
 
 
 def interleave(items: Sequence[T], *strata: Callable[[T], Hashable], seed: int = 0) -> list[T]:

@@ -8,7 +8,7 @@ are held once for all rows and for the next batch that begins alike (`models.pre
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -47,6 +47,14 @@ class Engine(Loaded):
         """
         super().__init__(path, name=name, device=device)
         self._prefix: Prefix | None = None
+
+    @torch.no_grad()
+    def refresh(self, weights: Iterable[tuple[str, Tensor]]) -> None:
+        """Takes new weights for some of the decoder's parameters, by name; what was kept of the old ones is forgotten."""
+        own = self.model.model.state_dict()
+        for name, value in weights:
+            own[name].copy_(value)
+        self._prefix = None
 
     # --- generation -----------------------------------------------------------------------------------------------
 
@@ -91,6 +99,7 @@ class Engine(Loaded):
         decisions: list[float | None] = [None] * count
         generators = [torch.Generator().manual_seed(seed) for seed in seeds] if sampling.temperature > 0 else None
         tokens: list[list[int]] = [[] for _ in heads]
+        written: list[list[int]] = [[] for _ in heads]
         reasons: list[StopReason] = ["length"] * count
         alive = list(range(count))
         counts_BV = torch.zeros_like(rows.logits_BV, dtype=torch.int16) if sampling.frequency_penalty else None
@@ -102,6 +111,7 @@ class Engine(Loaded):
                 logits_BV -= sampling.frequency_penalty * counts_BV
             chosen = choose(logits_BV, sampling, [generators[i] for i in alive] if generators else None)
             for row, token in zip(alive, chosen.tolist(), strict=True):
+                written[row].append(token)
                 if token in self.eos_ids:
                     reasons[row] = "stop"
                 else:
@@ -118,8 +128,10 @@ class Engine(Loaded):
             rows = self._step(rows, chosen)
         bodies = self.tokenizer.batch_decode(tokens, skip_special_tokens=True)
         return [
-            Generated(text=head + body, stop_reason=reason, num_tokens=len(ids), decision=decision)
-            for head, body, reason, ids, decision in zip(heads, bodies, reasons, tokens, decisions, strict=True)
+            Generated(head + body, stop_reason=reason, num_tokens=len(ids), decision=decision, ids=tuple(all_ids))
+            for head, body, reason, ids, all_ids, decision in zip(
+                heads, bodies, reasons, tokens, written, decisions, strict=True
+            )
         ]
 
     def _decide(self, logits_BV: Tensor) -> list[float | None]:
@@ -165,6 +177,10 @@ class Engine(Loaded):
         position_BT = rows.positions_B[:, None] + torch.arange(1, len(path) + 1, device=self.device)
         states_BTD = self._states(rows.prefix, rows.cache, ids_BT, mask_BT, position_BT)
         return self.model.lm_head(states_BTD[:, -1])
+
+    def _last_logits(self, ids: list[list[int]]) -> Tensor:
+        """As generation begins: what all rows begin with runs once."""
+        return self._prefill(ids).logits_BV.float()
 
     # --- the cache ------------------------------------------------------------------------------------------------
 

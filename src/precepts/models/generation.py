@@ -24,13 +24,17 @@ class Sampling(NamedTuple):
 
 
 class Generated(NamedTuple):
-    """What a model wrote: text (prefill included), why it ended, how many new tokens; log-odds in nats where they were asked for."""
+    """What a model wrote: text (prefill included), why it ended, how many new tokens; log-odds in nats where they were asked for.
+
+    `ids` are the new tokens where they are known, with the one that ended the row: what a policy gradient is taken of.
+    """
 
     text: str
     stop_reason: StopReason = "stop"
     num_tokens: int = 0
     decision: float | None = None
     error: str | None = None
+    ids: tuple[int, ...] = ()
 
 
 @runtime_checkable

@@ -26,8 +26,9 @@ from precepts.cards.sources import EVIDENCE, Source, checker, pooled, read_sourc
 from precepts.errors import InputError, MissingError
 from precepts.judges import rules_quality
 from precepts.judges.rules import RULES
-from precepts.pipelines.align import card_examples, card_facts
+from precepts.pipelines.align import card_facts
 from precepts.pipelines.config import config_of
+from precepts.pipelines.examples import card_examples
 from precepts.policy import load_policy
 from precepts.runs import Run, file_digest, read_jsonl, to_json, write_atomic
 from precepts.types import Evidence

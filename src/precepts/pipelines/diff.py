@@ -58,7 +58,7 @@ def diff(run_a: Path, run_b: Path, *, arm: str | None = None, set_name: str | No
     chosen = [key for key in shared if key[1] == wanted_arm and set_name in (None, key[0])]
     if not chosen:
         raise InputError(f"Both runs measured {_names(dict.fromkeys(shared, ()))}; choose --arm and --set among these.")
-    return tuple(_set_diff(key[0], key[1], tables_a[key], tables_b[key]) for key in chosen)
+    return tuple(diff_rows(key[0], key[1], tables_a[key], tables_b[key]) for key in chosen)
 
 
 def _tables(run: Path) -> dict[tuple[str, str], Sequence[dict[str, Any]]]:
@@ -78,7 +78,8 @@ def _names(keys: Mapping[tuple[str, str], object]) -> str:
     return ", ".join(f"{arm} on {name}" for name, arm in keys) or "nothing"
 
 
-def _set_diff(name: str, arm: str, rows_a: Sequence[dict[str, Any]], rows_b: Sequence[dict[str, Any]]) -> SetDiff:
+def diff_rows(name: str, arm: str, rows_a: Sequence[dict[str, Any]], rows_b: Sequence[dict[str, Any]]) -> SetDiff:
+    """What changed between rows of scores: each has `case_id`, and as known `kept` and `clause`."""
     by_id = {row["case_id"]: row for row in rows_a}
     pairs: list[tuple[str, str, bool, bool]] = []
     for row in rows_b:

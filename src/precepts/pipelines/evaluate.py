@@ -4,24 +4,30 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
 from precepts.data import ENTRIES, load_cases
 from precepts.errors import MissingError
 from precepts.evals.arms import System, complete
-from precepts.evals.metrics import Arm, arm_evidence, paired_evidence
-from precepts.evals.scores import judge_all
+from precepts.evals.metrics import CLAIMS, KEPT, REWARD_CLAIMS, Arm, arm_evidence, paired_evidence
+from precepts.evals.scores import judge_all, reward_rows
+from precepts.judges import Judge
 from precepts.models import Model, Sampling, model_name, open_model
 from precepts.pipelines.config import FREQUENCY_PENALTY, AlignConfig, cases_of, policy_of, sample
 from precepts.pipelines.judging import test_judge
+from precepts.pipelines.rl import ARM, STAGE, finished_starts, options_of, reward_of
 from precepts.policy import Policy, brief
 from precepts.progress import progress
 from precepts.runs import Run, file_digest
-from precepts.types import Case, Evidence, content_key
+from precepts.types import Case, Completion, Evidence, content_key
 
 BASE, IN_PROMPT, SFT = "base", "policy in prompt", "sft"
+_COMPARED = {SFT: (IN_PROMPT,), ARM["sft"]: (IN_PROMPT, SFT), ARM["base"]: (SFT,)}
+"""With which arms, beside the baseline, an arm is compared."""
+
 IFEVAL = "ifeval"
 
 
@@ -40,7 +46,7 @@ class ArmSpec(NamedTuple):
 
 
 def own_arms(run: Run, config: AlignConfig, policy: Policy) -> list[ArmSpec]:
-    """The arms of a run: the base model bare, the same with the policy in its prompt, and the trained model bare.
+    """The arms of a run: the base model bare, the same with the policy in its prompt, the trained model bare, and what was reinforced.
 
     The second is given the brief of the case's own category: more than it would know in use.
     """
@@ -49,11 +55,20 @@ def own_arms(run: Run, config: AlignConfig, policy: Policy) -> list[ArmSpec]:
     def system(case: Case) -> str:
         return brief(policy, case.category if case.category in known else None)
 
-    return [ArmSpec(BASE, config.model), ArmSpec(IN_PROMPT, config.model, system), ArmSpec(SFT, f"run:{run.path}")]
+    reinforced = [ArmSpec(ARM[start], f"run:{run.path / STAGE[start]}") for start in finished_starts(run)]
+    return [
+        ArmSpec(BASE, config.model),
+        ArmSpec(IN_PROMPT, config.model, system),
+        ArmSpec(SFT, f"run:{run.path}"),
+        *reinforced,
+    ]
 
 
 def eval_stage(run: Run, config: AlignConfig) -> list[Evidence]:
-    """Measures the three arms on test cases that none was trained on; evidence in `eval/test/evidence.jsonl`."""
+    """Measures the arms on test cases that none was trained on; evidence in `eval/test/evidence.jsonl`.
+
+    Where the run was reinforced, every arm is scored by the judge that rewarded too, so that a reward that was exploited shows.
+    """
     if not (run.path / "sft" / "model" / "config.json").exists():
         raise MissingError(f"{run.path} has no trained model yet. Run: precepts align sft {run.path}")
     policy = policy_of(run)
@@ -62,21 +77,28 @@ def eval_stage(run: Run, config: AlignConfig) -> list[Evidence]:
         raise MissingError(
             f"{run.path} has no test cases. Give cases of split `test` in the cases file, or more cases."
         )
+    starts = finished_starts(run)
+    rewards = partial(reward_of, options_of(run, starts[0]), policy) if starts else None
     return evaluate(
         run.stage("eval"), own_arms(run, config, policy), cases, set_name="test", policy=policy, seed=0,
-        max_tokens=config.max_eval_tokens, root=run.path, baseline=BASE,
+        max_tokens=config.max_eval_tokens, root=run.path, baseline=BASE, rewards=rewards,
     )  # fmt: skip
 
 
 def evaluate(
     stage: Run, arms: Sequence[ArmSpec], cases: Sequence[Case], *, set_name: str, policy: Policy | None, seed: int, max_tokens: int,
-    root: Path, baseline: str | None,
+    root: Path, baseline: str | None, rewards: Callable[[], Judge] | None = None,
 ) -> list[Evidence]:  # fmt: skip
-    """Runs and judges each arm on the cases, and writes the set's evidence: every claim of every arm, and differences to the baseline."""
+    """Runs and judges each arm on the cases, and writes the set's evidence: every claim of every arm, and differences to the baseline.
+
+    `rewards` makes the judge that rewarded, where what it says of each arm is wanted beside what the test judge says.
+    """
     home = stage.stage(set_name)
     judge = None
     ifeval = set_name.split("-")[0] == IFEVAL
     measured: list[Arm] = []
+    rewarded: list[Arm] = []
+    rewarder: list[Judge] = []
     for spec in arms:
         run = home.stage(spec.directory)
         name = model_name(spec.model)
@@ -125,22 +147,54 @@ def evaluate(
                 done["judge"],
             )
         )
-    return _write_evidence(home, measured, policy=policy, root=root, baseline=baseline, own=set_name == "test")
+        if rewards is not None:
+            rewarded.append(_rewarded(measured[-1], run, cases, rewards, rewarder, policy=policy))
+    return _write_evidence(
+        home, measured, rewarded, policy=policy, root=root, baseline=baseline, own=set_name == "test"
+    )
+
+
+def _rewarded(
+    arm: Arm, run: Run, cases: Sequence[Case], rewards: Callable[[], Judge], loaded: list[Judge], *, policy: Policy | None
+) -> Arm:  # fmt: skip
+    """The arm as the judge that rewarded sees it; judged once, in a stage of its own beside the arm's scores."""
+    stage = run.stage("reward")
+    stage.begin({"scores_sha256": file_digest(run.table("scores"))})
+    if not stage.finished:
+        if not loaded:
+            loaded.append(rewards())
+        completions = [Completion.model_validate(row) for row in run.rows("completions")]
+        with progress(f"reward {arm.name}", len(completions), unit="answers") as bar:
+            stage.write("scores", reward_rows(cases, completions, judge=loaded[0], policy=policy))
+            bar.advance(len(completions))
+        stage.finish(judge=loaded[0].name)
+    name = json.loads((stage.path / "run.json").read_text("utf-8"))["judge"]
+    return arm._replace(scores=stage.table("scores"), rows=stage.rows("scores"), judge=name)
 
 
 def _write_evidence(
-    home: Run, measured: Sequence[Arm], *, policy: Policy | None, root: Path, baseline: str | None, own: bool
+    home: Run,
+    measured: Sequence[Arm],
+    rewarded: Sequence[Arm],
+    *,
+    policy: Policy | None,
+    root: Path,
+    baseline: str | None,
+    own: bool,
 ) -> list[Evidence]:
     evidence: list[Evidence] = []
     digest = f"{policy.id}@{policy.digest}" if policy else None
-    by_name = {arm.name: arm for arm in measured}
+    # What the test judge counts as kept is told only where the reward stands beside it.
+    tested = (*CLAIMS, KEPT) if rewarded else CLAIMS
     with progress("compute intervals", len(measured), unit="arms") as bar:
-        for arm in measured:
-            evidence += arm_evidence(arm, root=root, policy=digest, own=own, categories=own)
-            for other in (baseline, IN_PROMPT if arm.name == SFT else None):
-                if other in by_name and other != arm.name:
-                    evidence += paired_evidence(arm, by_name[other], root=root, policy=digest)
-            bar.advance()
+        for arms, claims, sliced in ((measured, tested, own), (rewarded, REWARD_CLAIMS, False)):
+            by_name = {arm.name: arm for arm in arms}
+            for arm in arms:
+                evidence += arm_evidence(arm, root=root, policy=digest, own=sliced, categories=sliced, claims=claims)
+                for other in (baseline, *_COMPARED.get(arm.name, ())):
+                    if other in by_name and other != arm.name:
+                        evidence += paired_evidence(arm, by_name[other], root=root, policy=digest, claims=claims)
+                bar.advance(int(arms is measured))
     home.write("evidence", evidence)
     return evidence
 

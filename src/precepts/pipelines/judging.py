@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import cast
 
+from precepts.deliberative.rewards import ProbeDispositions
 from precepts.errors import InputError
 from precepts.judges import (
     Asking,
@@ -22,6 +24,7 @@ from precepts.judges import (
 )
 from precepts.judges.labels import load_labels
 from precepts.judges.panel import METHODS, Method
+from precepts.judges.probe import StatesModel
 from precepts.judges.questions import Question
 from precepts.judges.rubric import load_rubric
 from precepts.models import ScoringModel, open_model
@@ -35,6 +38,21 @@ def filter_judges(judge: str | None, policy: Policy) -> list[Judge]:
     from precepts.judges.answer_probe import answer_probe
 
     return [answer_probe()]
+
+
+def reward_judge(judge: str | None, policy: Policy) -> tuple[Judge, ScoringModel]:
+    """The judge that says in a reward whether the disposition was kept, and the model that tells relevance.
+
+    A named model reads the policy and the answer, never the reasoning; else it is the shipped probe, which shares no rule with the judge
+    that tests.
+    """
+    from precepts.judges.answer_probe import answer_probe
+    from precepts.judges.relevance import embedded_scorer
+
+    scorer = embedded_scorer()
+    if judge is not None:
+        return LlmJudge(open_model(judge), policy, view="answer"), scorer
+    return ProbeDispositions(answer_probe(cast(StatesModel, scorer))), scorer
 
 
 def test_judge() -> Judge:

@@ -9,6 +9,7 @@ from precepts.errors import InputError
 from precepts.models import model_name
 from precepts.pipelines.config import cases_of, config_of, policy_of, sample
 from precepts.pipelines.evaluate import IFEVAL, SFT, ArmSpec, evaluate, set_cases
+from precepts.pipelines.rl import ARM, STAGE
 from precepts.policy import Policy, load_policy
 from precepts.runs import PLAN, Run
 from precepts.types import Evidence
@@ -40,7 +41,7 @@ def measure(
     out: Path | None,
 ) -> Measured:
     """Measures a model on a set, keeping everything in the run (or in `out`), so that the numbers can be recomputed."""
-    own = Run(target) if (Path(target) / PLAN).exists() else None
+    own, trained = _owner(target)
     if own is not None and source == OWN_TEST:
         name, cases = f"{OWN_TEST}-all", sample(cases_of(own, "test"), limit, seed=0, pairs=True)
     else:
@@ -50,7 +51,7 @@ def measure(
     root = out or (own.path if own else Path("runs/eval"))
     found: Policy | None = load_policy(policy) if policy else policy_of(own) if own and "policy" in own.plan else None
     base = config_of(own).model if own else None
-    arm = ArmSpec(SFT if own else model_name(target), target)
+    arm = ArmSpec(trained or model_name(target), target)
     arms = [arm]
     if baseline is not None:
         arms.insert(0, ArmSpec("base" if baseline == base else model_name(baseline), baseline))
@@ -72,3 +73,14 @@ def measure(
             baseline=arms[0].name if baseline else None,
         )
     return Measured(arm.name, label, len(cases), evidence, stage.path / label / "evidence.jsonl")
+
+
+def _owner(target: str) -> tuple[Run | None, str | None]:
+    """The run whose model the target is, and its arm's name: a run is its fine-tuned model, `RUN/rl` the one reinforced from there."""
+    path = Path(target)
+    if not (path / PLAN).exists():
+        return None, None
+    stages = {name: ARM[start] for start, name in STAGE.items()}
+    if path.name in stages and (path.parent / PLAN).exists():
+        return Run(path.parent), stages[path.name]
+    return Run(target), SFT

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from pathlib import Path
 
 from precepts.errors import InputError, MissingError, needs_extra
 from precepts.pipelines.config import AlignConfig, asked, cases_of, policy_of, sample, trainable
@@ -20,6 +20,7 @@ def sft_stage(run: Run, config: AlignConfig) -> Row:
         return json.loads((stage.path / "run.json").read_text("utf-8"))["calibration"]
     if not run.stage("data").finished:
         raise MissingError(f"{run.path} has no training data yet. Run: precepts align data {run.path}")
+    run.stage("data").intact("examples.jsonl")
     base = trainable(config.model)
     try:
         from precepts.training.examples import Example
@@ -39,12 +40,12 @@ def sft_stage(run: Run, config: AlignConfig) -> Row:
         }
     )
     model = train_sft(examples, base=base, run=stage, settings=settings, seed=config.seed)
-    calibration = _calibrate(run, config, model)
+    calibration = calibrate_on_dev(run, model)
     stage.finish(calibration=calibration, num_examples=len(examples))
     return calibration
 
 
-def _calibrate(run: Run, config: AlignConfig, model: Any) -> Row:
+def calibrate_on_dev(run: Run, model: Path) -> Row:
     """Chooses the verdict biases on dev and writes them beside the weights."""
     from precepts.models.engine import SETTINGS, Engine
     from precepts.training.calibration import calibrate

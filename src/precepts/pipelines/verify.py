@@ -30,6 +30,7 @@ from precepts.errors import MissingError, PreceptsError
 from precepts.pipelines.card import BUNDLE, PAGE, card_of, rendered
 from precepts.progress import progress
 from precepts.runs import read_jsonl, to_json
+from precepts.stats import tables_for
 from precepts.stats import verify as verify_row
 from precepts.types import Evidence
 
@@ -76,11 +77,13 @@ def verify(path: Path, *, key: Path | None = None, openings: Sequence[Opening] =
         return Report(tuple(findings), (*notes, "Numbers were not made again, since files are not as they were."))
     evidence = [Evidence.model_validate(row) for row in read_jsonl(path / EVIDENCE)]
     known: dict[str, list[str]] = {}
+    tables = tables_for(evidence, root=path)
     with progress("make numbers again", len(evidence), unit="numbers") as bar:
-        for number, row in enumerate(evidence, start=1):
-            known[to_json(row)] = wrong_fields = verify_row(row, root=path)
-            findings += [Finding(f"{EVIDENCE}:{number}", f"{row.claim}: {what}") for what in wrong_fields]
+        for row in sorted(evidence, key=lambda row: [one.path for one in row.inputs]):  # each file is read once
+            known[to_json(row)] = verify_row(row, root=path, tables=tables)
             bar.advance()
+    for number, row in enumerate(evidence, start=1):
+        findings += [Finding(f"{EVIDENCE}:{number}", f"{row.claim}: {what}") for what in known[to_json(row)]]
     findings += list(_pages(path, known))
     findings += list(_opened(path, openings))
     num_files = sum(1 for one in path.rglob("*") if one.is_file())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
+from precepts.redteam.pyrit import PREFIX, converter
 from precepts.redteam.technique import Attacked, Technique, compose
 from precepts.redteam.templates import PERSONAS, STRUCTURES, Apply, combination_2, combination_3, many_shot
 from precepts.transforms import ENCODINGS, disemvowelled, homoglyphs, payload, perturbed, spaced, zero_width
@@ -79,6 +80,7 @@ _STATIC: tuple[Technique, ...] = (
 )
 
 _HELPED: tuple[Technique, ...] = (
+    Technique("best_of_n", "perturbation", needs="several queries to a cell, which a composition has not", source=_BON),
     Technique("wild", "in_the_wild", needs="the data set inthewild_jailbreaks", source=_WILD),
     Technique("pair", "adaptive", needs=ATTACKER, source="Chao et al. 2023, arXiv 2310.08419"),
     Technique("tap", "adaptive", needs=ATTACKER, source="Mehrotra et al. 2023, arXiv 2312.02119"),
@@ -108,6 +110,17 @@ def applied_alone() -> tuple[Technique, ...]:
     return tuple(one for one in TECHNIQUES.values() if one.apply is not None and one.family != "none")
 
 
+def find(name: str) -> Technique:
+    """The technique of this name: of the catalogue, `pyrit.CONVERTER` where PyRIT is installed, or a composition `a+b` of them.
+
+    Raises:
+        InputError: If it is unknown, or cannot be composed.
+        MissingError: If PyRIT is asked for and not installed.
+    """
+    parts = [part.strip() for part in name.split("+")]
+    return compose(name, TECHNIQUES | {part: converter(part) for part in parts if part.startswith(PREFIX)})
+
+
 def techniques(names: str) -> list[Technique]:
     """The techniques named, commas between, `+` composing: `all`, `static`, or names.
 
@@ -117,11 +130,7 @@ def techniques(names: str) -> list[Technique]:
     found: list[Technique] = []
     for name in _split_names(names):
         found += (
-            list(TECHNIQUES.values())
-            if name == "all"
-            else list(applied_alone())
-            if name == "static"
-            else [compose(name, TECHNIQUES)]
+            list(TECHNIQUES.values()) if name == "all" else list(applied_alone()) if name == "static" else [find(name)]
         )
     return list({one.name: one for one in found}.values())
 

@@ -12,17 +12,17 @@ from typing import Any
 from inspect_ai.solver import Generate, Solver, TaskState, solver
 
 from precepts.judges.graders import role
-from precepts.redteam.adaptive import ADAPTIVE
-from precepts.redteam.catalogue import TECHNIQUES
+from precepts.redteam.adaptive import ADAPTIVE, ALONE
+from precepts.redteam.catalogue import find
 from precepts.redteam.rewriting import REWRITERS, rewrite
-from precepts.redteam.technique import NOT_APPLIED, Attacked, Technique, compose
+from precepts.redteam.technique import NOT_APPLIED, Attacked, Technique
 from precepts.types import content_key
 
 
 @solver
 def attack(technique: str = "none", seed: int = 0) -> Solver:
     """Attacks the last user turn by a technique of the catalogue, `a+b` composing, and answers."""
-    chosen = compose(technique, TECHNIQUES)
+    chosen = find(technique)
 
     async def solve(state: TaskState, generate: Generate) -> TaskState:
         return await attacked(state, generate, chosen, seed=seed)
@@ -35,7 +35,7 @@ def attack_cell(seed: int = 0) -> Solver:
     """Attacks by the technique that the sample's metadata names under `technique`; a `template` or a `translation` there is used as it is."""
 
     async def solve(state: TaskState, generate: Generate) -> TaskState:
-        return await attacked(state, generate, compose(state.metadata["technique"], TECHNIQUES), seed=seed)
+        return await attacked(state, generate, find(state.metadata["technique"]), seed=seed)
 
     return solve
 
@@ -44,6 +44,8 @@ async def attacked(state: TaskState, generate: Generate, technique: Technique, *
     """The sample answered under attack, or marked as not applied."""
     request = state.user_prompt.text
     own_seed = int(content_key(seed, technique.name, request, state.epoch), 16) % 2**31
+    if technique.name in ALONE:
+        return await ALONE[technique.name](state)
     if technique.name in ADAPTIVE:
         if role("attacker") is None:
             return not_applied(state, technique)

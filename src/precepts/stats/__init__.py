@@ -19,36 +19,34 @@ Estimators: `wilson@1` `newcombe@1` `paired_difference@1` `percentile@1` `bca@1`
 `group_rate@1` `calibration_gap@1` `group_auc@1` `ecce@1` `recalibration@1` `pgr@1`
 `clustered_wilson@1` `judge_corrected@1` `goodness_at_k@1` `paired_goodness_at_k@1` `pass_at_k@1` `cons_at_k@1`
 `within_cluster_contrast@1`
-`cohens_kappa@1` `krippendorff@1` `brier@1` `rogan_gladen@1` `ppi@1`
+`cohens_kappa@1` `krippendorff@1` `brier@1` `rogan_gladen@1` `prevalence_bound@1` `ppi@1`
+`bradley_terry@1` `preference_h@1` `count@1`
+`corrected_detection@1` `probit_mixed@1` `dawid_skene@1` `weighted_group@1` `moment_mean@1` `abroca@1` `anytime_difference@1`
 `crossed_mean@1` `crossed_difference@1` `crossed_pgr@1` `crossed_pgr_gain@1` `crossed_auroc@1` `crossed_auroc_pgr@1`.
 """
 
+from precepts.stats.abroca import abroca
 from precepts.stats.agreement import cohens_kappa, krippendorffs_alpha
 from precepts.stats.bootstrap import Resampled, bca_interval, bootstrap, percentile_interval
 from precepts.stats.calibration_curve import Cumulative, Recalibration, cumulative_error, recalibration
 from precepts.stats.clustered import clustered_wilson_interval
 from precepts.stats.contrast import within_cluster_contrast
-from precepts.stats.corrected import JudgeErrors, contradicts
-from precepts.stats.correction import (
-    Corrected,
-    Counts,
-    prediction_powered,
-    rated_and_labelled,
-    rogan_gladen,
-    split_labelled,
-)
+from precepts.stats.counts import garwood_interval
 from precepts.stats.crossed import (
     CrossedCovariance,
     crossed_covariance,
     max_t_critical,
     nearest_correlation,
 )
+from precepts.stats.dawid_skene import DawidSkene, dawid_skene
 from precepts.stats.detection import Detection, detection, implied_cost_ratio, optimal_criterion
 from precepts.stats.distributions import FloatArray
-from precepts.stats.evidence import lookup, matches, recompute, select_rows, verify
+from precepts.stats.e_process import difference_sequence, log_betting, log_e_difference
+from precepts.stats.evidence import lookup, matches, recompute, select_rows, tables_for, verify
 from precepts.stats.exact import fisher_mid_p
 from precepts.stats.forecast import brier
 from precepts.stats.group_auc import CountedAuc, counted_auc
+from precepts.stats.moments import moment_mean
 from precepts.stats.multiplicity import benjamini_hochberg, holm
 from precepts.stats.noninferiority import NonInferiority, non_inferiority
 from precepts.stats.permutation import permutation_test
@@ -62,6 +60,9 @@ from precepts.stats.power import (
     rate_power,
     rate_sample_size,
 )
+from precepts.stats.prediction import prediction_powered, split_labelled
+from precepts.stats.preference import bradley_terry
+from precepts.stats.probit_mixed import ProbitMixed, probit_mixed
 from precepts.stats.ranking import (
     Auc,
     auc,
@@ -82,12 +83,22 @@ from precepts.stats.rates import (
 from precepts.stats.ratios import Moments, dispersion, mean_interval
 from precepts.stats.registry import Estimator, Interval, Params, estimate, estimator, estimators
 from precepts.stats.repeated import cons_at_k, pass_at_k
+from precepts.stats.rogan_gladen import (
+    Corrected,
+    Counts,
+    contradicts,
+    prevalence_bound,
+    rated_and_labelled,
+    rogan_gladen,
+)
 from precepts.stats.rows import Row
 from precepts.stats.seeds import crossed_means
 from precepts.stats.seeds_auroc import crossed_aurocs
 from precepts.stats.tail import goodness, worst_mean
 from precepts.stats.threshold import maximin_threshold
 from precepts.stats.trade_off import Ratings, Statistic, TradeOff, Trading, metric_of, trade_off, trading
+from precepts.stats.verified import GoldErrors, corrected_rates
+from precepts.stats.weighted import weighted_group
 
 __all__ = [
     "Auc",
@@ -96,15 +107,17 @@ __all__ = [
     "Counts",
     "CrossedCovariance",
     "Cumulative",
+    "DawidSkene",
     "Detection",
     "Estimator",
     "FloatArray",
+    "GoldErrors",
     "Interval",
-    "JudgeErrors",
     "McNemar",
     "Moments",
     "NonInferiority",
     "Params",
+    "ProbitMixed",
     "Ratings",
     "Recalibration",
     "Resampled",
@@ -112,6 +125,7 @@ __all__ = [
     "Statistic",
     "TradeOff",
     "Trading",
+    "abroca",
     "auc",
     "auc_covariance",
     "auc_difference",
@@ -120,28 +134,35 @@ __all__ = [
     "bca_interval",
     "benjamini_hochberg",
     "bootstrap",
+    "bradley_terry",
     "brier",
     "clustered_wilson_interval",
     "cohens_h",
     "cohens_kappa",
     "cons_at_k",
     "contradicts",
+    "corrected_rates",
     "counted_auc",
     "crossed_aurocs",
     "crossed_covariance",
     "crossed_means",
     "cumulative_error",
+    "dawid_skene",
     "detection",
     "difference_detectable",
+    "difference_sequence",
     "dispersion",
     "estimate",
     "estimator",
     "estimators",
     "fisher_mid_p",
+    "garwood_interval",
     "goodness",
     "holm",
     "implied_cost_ratio",
     "krippendorffs_alpha",
+    "log_betting",
+    "log_e_difference",
     "lookup",
     "matches",
     "max_t_critical",
@@ -149,6 +170,7 @@ __all__ = [
     "mcnemar",
     "mean_interval",
     "metric_of",
+    "moment_mean",
     "nearest_correlation",
     "newcombe_interval",
     "newcombe_paired_interval",
@@ -162,6 +184,8 @@ __all__ = [
     "performance_gap_recovered",
     "permutation_test",
     "prediction_powered",
+    "prevalence_bound",
+    "probit_mixed",
     "rate_detectable",
     "rate_power",
     "rate_sample_size",
@@ -172,9 +196,11 @@ __all__ = [
     "select_rows",
     "split_labelled",
     "t_interval",
+    "tables_for",
     "trade_off",
     "trading",
     "verify",
+    "weighted_group",
     "wilson_interval",
     "within_cluster_contrast",
     "worst_mean",

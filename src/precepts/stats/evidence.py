@@ -15,20 +15,22 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping, Sequence
-from pathlib import Path, PurePosixPath
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import cast
 
-from precepts.errors import DigestError, InputError, MissingError, PreceptsError
-from precepts.runs import file_digest
+from precepts.errors import InputError, PreceptsError
 from precepts.stats.registry import Params, estimate
 from precepts.stats.rows import ROW_KEYS, Row, same_value
+from precepts.stats.tables import Tables
 from precepts.types import Evidence, Input, Metric
 
 _ARMS = ("score", "score_b", "score_c")
 
 
-def select_rows(inputs: Sequence[Input], *, root: Path, params: Params | None = None) -> list[Row]:
+def select_rows(
+    inputs: Sequence[Input], *, root: Path, params: Params | None = None, tables: Tables | None = None
+) -> list[Row]:
     """The rows that an estimator reads, with the keys of `precepts.stats.rows`.
 
     A record without a value where `params` points has None there, and so has a joined row whose pair is absent: both
@@ -38,6 +40,7 @@ def select_rows(inputs: Sequence[Input], *, root: Path, params: Params | None = 
         inputs: JSONL files, their digests and which records of them; see `matches` for `where`.
         root: The directory that the paths are relative to.
         params: Options as in the module docstring; others are ignored.
+        tables: Files of `root` that were read before, for many rows of evidence of the same files.
 
     Raises:
         MissingError: If a file is not there.
@@ -46,35 +49,37 @@ def select_rows(inputs: Sequence[Input], *, root: Path, params: Params | None = 
             names, or a key to join on is absent or occurs twice.
     """
     options = params or {}
-    tables = [_read(one, root, keep=_first_keys(options)) for one in inputs]
+    keep, files = _first_keys(options), tables or Tables(root)
+    read = [files.read(one, keep | _where_keys(one)).select(keep, one.where, matches) for one in inputs]
     if options.get("join") is not None:
-        return _joined(inputs, tables, options)
+        return _joined(inputs, read, options)
     rows: list[Row] = []
-    for position, (one, records) in enumerate(zip(inputs, tables, strict=True)):
+    for position, (one, records) in enumerate(zip(inputs, read, strict=True)):
         fields = _fields(records, _keys(options), one.path, named=options)
-        if len(tables) == 2 and "arm" not in options:
+        if len(read) == 2 and "arm" not in options:
             fields = [{**row, "arm": "ab"[position]} for row in fields]
         rows.extend(fields)
     return rows
 
 
-def recompute(evidence: Evidence, *, root: Path) -> Metric:
+def recompute(evidence: Evidence, *, root: Path, tables: Tables | None = None) -> Metric:
     """The Metric that the evidence's estimator gives for the evidence's inputs, params, seed and level.
 
     Raises:
         PreceptsError: As `select_rows` and `estimate`.
     """
-    rows = select_rows(evidence.inputs, root=root, params=evidence.params)
+    rows = select_rows(evidence.inputs, root=root, params=evidence.params, tables=tables)
     return estimate(evidence.estimator, rows, params=evidence.params, seed=evidence.seed, level=evidence.level)
 
 
-def verify(evidence: Evidence, *, root: Path) -> list[str]:
+def verify(evidence: Evidence, *, root: Path, tables: Tables | None = None) -> list[str]:
     """What differs between the evidence and its recomputation, one sentence per field; empty if nothing does.
 
     Numbers may differ by one part in 10⁹. A file that is missing or changed is named instead of the fields.
+    `tables` are files of `root` that stay as they are: they are read once for all evidence that is verified with them.
     """
     try:
-        again = recompute(evidence, root=root)
+        again = recompute(evidence, root=root, tables=tables)
     except PreceptsError as error:
         return [f"inputs: {error}"]
     return [
@@ -107,43 +112,27 @@ def lookup(record: Mapping[str, object], key: str) -> object:
     return lookup(cast("Mapping[str, object]", inner), rest) if dot and isinstance(inner, Mapping) else None
 
 
+def tables_for(evidence: Iterable[Evidence], *, root: Path) -> Tables:
+    """Tables below `root` that keep of each file what these rows of evidence read."""
+    wanted: dict[str, frozenset[str]] = {}
+    for row in evidence:
+        keys = _first_keys(row.params)
+        for one in row.inputs:
+            wanted[one.path] = wanted.get(one.path, frozenset()) | keys | _where_keys(one)
+    return Tables(root, wanted)
+
+
+def _where_keys(one: Input) -> frozenset[str]:
+    """The keys of a record that a filter can lead to."""
+    return frozenset(name for key in one.where for name in (key, key.partition(".")[0]))
+
+
 def _first_keys(options: Params) -> frozenset[str]:
     """The keys of a record that the options can lead to: of a path `scores.refused`, itself and `scores`."""
     given = [*ROW_KEYS, *(options.get(key) for key in ROW_KEYS), options.get("join")]
     flat = [key for one in given for key in (cast("list[object]", one) if isinstance(one, list) else [one])]
     names = [key for key in flat if isinstance(key, str)]
     return frozenset([*names, *(name.partition(".")[0] for name in names)])
-
-
-def _read(one: Input, root: Path, *, keep: frozenset[str]) -> list[Row]:
-    """The records of a file that pass the filter, of each the keys to keep, after a check of the file's digest."""
-    if PurePosixPath(one.path).is_absolute() or ".." in PurePosixPath(one.path).parts:
-        raise InputError.at(one.path, None, "an input's path is relative to the evidence's root and stays inside it")
-    records: list[Row] = []
-    try:
-        found = file_digest(root / one.path)
-        if found != one.sha256:
-            raise DigestError(
-                f"{one.path}: changed since the number was made: sha256 is {found}, recorded {one.sha256}"
-            )
-        with (root / one.path).open("rb") as file:
-            for number, line in enumerate(file, start=1):
-                if not line.strip():
-                    continue
-                try:
-                    record: object = json.loads(line)
-                except ValueError as error:
-                    raise InputError.at(one.path, number, f"not JSON ({error})") from None
-                if not isinstance(record, dict):
-                    raise InputError.at(one.path, number, "not a JSON object")
-                row = cast("Row", record)
-                if matches(row, one.where):
-                    records.append({key: value for key, value in row.items() if key in keep})
-    except OSError as error:
-        if isinstance(error, PreceptsError):
-            raise
-        raise MissingError(f"{one.path}: cannot be read under {root} ({error.strerror})") from None
-    return records
 
 
 def _keys(options: Params) -> dict[str, str]:

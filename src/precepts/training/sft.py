@@ -10,14 +10,12 @@ import logging
 import os
 import shutil
 import warnings
-import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
 import torch
 from datasets import Dataset
-from safetensors import SafetensorError, safe_open
 from torch.utils.data import SequentialSampler
 from transformers import AutoTokenizer, TrainerCallback
 from trl.trainer.sft_config import SFTConfig
@@ -27,6 +25,7 @@ from precepts.models.engine import SETTINGS
 from precepts.models.format import OPENING
 from precepts.progress import Bar, progress
 from precepts.runs import Run, write_atomic
+from precepts.training.checkpoints import last_checkpoint, seal
 from precepts.training.examples import Example, plan_steps, shared_prefix, tokenize
 from precepts.training.losses import weighted_cross_entropy
 from precepts.training.trunk import Trunk, num_layers, run_trunk, save_joined, upper_model
@@ -59,7 +58,7 @@ def train_sft(examples: Sequence[Example], *, base: Path, run: Run, settings: SF
     target = run.path / "model"
     if (target / "model.safetensors").exists() and (target / SETTINGS).exists():
         return target
-    _quiet()
+    quiet()
     torch.manual_seed(seed)
     tokenizer: Any = AutoTokenizer.from_pretrained(base)
 
@@ -93,7 +92,7 @@ def train_sft(examples: Sequence[Example], *, base: Path, run: Run, settings: SF
     logging_steps = max(1, len(steps) // 40)
     every = -(-len(steps) // ((settings.num_checkpoints + 1) * logging_steps)) * logging_steps
     checkpoints = run.path / "checkpoints"
-    last = _last_checkpoint(checkpoints)
+    last = last_checkpoint(checkpoints)
     begun = int(last.rpartition("-")[2]) if last else 0
     run.write("curve", [row for row in run.rows("curve") if row["step"] <= begun])
     trainer = WeightedTrainer(
@@ -127,7 +126,7 @@ class WeightedTrainer(SFTTrainer):  # pyright: ignore[reportUntypedBaseClass]
         logging_steps: int, checkpoints: Path,
     ) -> None:  # fmt: skip
         """Sets TRL up for one pass over the planned steps."""
-        self._run = run
+        self._run, self._checkpoints = run, checkpoints
         config = SFTConfig(
             output_dir=str(checkpoints), num_train_epochs=1, per_device_train_batch_size=1, learning_rate=settings.learning_rate,
             lr_scheduler_type="linear", warmup_steps=max(1, round(settings.warmup_share * len(steps))), weight_decay=settings.weight_decay,
@@ -158,6 +157,10 @@ class WeightedTrainer(SFTTrainer):  # pyright: ignore[reportUntypedBaseClass]
         steps: Any = train_dataset if train_dataset is not None else self.train_dataset
         return SequentialSampler(steps)
 
+    def _save_checkpoint(self, model: Any, trial: Any) -> None:
+        super()._save_checkpoint(model, trial)
+        seal(self._checkpoints / f"checkpoint-{self.state.global_step}")
+
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
         """Keeps the training curve in the run directory."""
         if "loss" in logs:
@@ -184,26 +187,6 @@ class _ShowProgress(TrainerCallback):
         self.bar.advance()
 
 
-def _last_checkpoint(checkpoints: Path) -> str | None:
-    """The newest checkpoint that was written to its end; half-written ones are removed."""
-    found = sorted(checkpoints.glob("checkpoint-*"), key=lambda p: int(p.name.split("-")[1]), reverse=True)
-    for path in found:
-        try:
-            state = json.loads((path / "trainer_state.json").read_text("utf-8"))
-            whole = state["global_step"] == int(path.name.split("-")[1])
-            # These are zip archives, whose directory stands at the end: a torn one has none.
-            for name in ("optimizer.pt", "scheduler.pt", "rng_state.pth"):
-                whole = whole and zipfile.is_zipfile(path / name)
-            with safe_open(path / "model.safetensors", "pt"):
-                pass
-        except (OSError, ValueError, KeyError, TypeError, SafetensorError):
-            whole = False
-        if whole:
-            return str(path)
-        shutil.rmtree(path, ignore_errors=True)
-    return None
-
-
 def _add_lora(model: Any, *, rank: int) -> None:
     from peft import LoraConfig, inject_adapter_in_model
 
@@ -224,8 +207,9 @@ def _merge_lora(model: Any) -> None:
             setattr(model.model.get_submodule(parent), child, merged.get_base_layer())
 
 
-def _quiet() -> None:
+def quiet() -> None:
     """Trainers talk on stdout, which is for results."""
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-    logging.getLogger("transformers").setLevel(logging.ERROR)
+    for name in ("transformers", "trl"):
+        logging.getLogger(name).setLevel(logging.ERROR)
     warnings.filterwarnings("ignore", message=".*gradient_checkpointing.*", category=FutureWarning)

@@ -10,7 +10,7 @@ mode: in the embedded model they are tied, and training one would spoil the othe
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import MethodType
 from typing import Any, NamedTuple
@@ -82,7 +82,17 @@ def num_layers(path: Path) -> int:
     return int(AutoConfig.from_pretrained(path).num_hidden_layers)
 
 
-@torch.no_grad()
+def lower_decoder(path: Path, *, layers: int, device: str = "cpu") -> Any:
+    """The embeddings and the lowest `layers` layers of a model directory, in bfloat16, to be run and never trained."""
+    keep_freed_memory()
+    model: Any = AutoModelForCausalLM.from_pretrained(path, dtype=torch.bfloat16)
+    model = model.to(device).eval()
+    prefix.enable(model)
+    decoder = model.model
+    decoder.layers, decoder.norm = decoder.layers[:layers], nn.Identity()
+    return decoder
+
+
 def run_trunk(
     path: Path,
     tokens: Sequence[Tokens],
@@ -93,12 +103,13 @@ def run_trunk(
     device: str = "cpu",
 ) -> Trunk:
     """Runs the lowest `layers` layers (0: the embeddings alone) over all examples, in bfloat16, in batches of similar length."""
-    keep_freed_memory()
-    model: Any = AutoModelForCausalLM.from_pretrained(path, dtype=torch.bfloat16)
-    model = model.to(device).eval()
-    prefix.enable(model)
-    decoder = model.model
-    decoder.layers, decoder.norm = decoder.layers[:layers], nn.Identity()
+    return run_lower(lower_decoder(path, layers=layers, device=device), tokens, begin, advance=advance)
+
+
+@torch.no_grad()
+def run_lower(decoder: Any, tokens: Sequence[Tokens], begin: list[int], *, advance: Callable[[int], None]) -> Trunk:
+    """As `run_trunk`, with a decoder of `lower_decoder` already in memory."""
+    layers, device = len(decoder.layers), decoder.embed_tokens.weight.device
     prefix_PD = decoder.embed_tokens(torch.tensor(begin, dtype=torch.long, device=device))
     hidden: list[Tensor] = [torch.empty(0)] * len(tokens)
     same: dict[tuple[int, ...], list[int]] = {}
@@ -163,8 +174,13 @@ def upper_model(path: Path, *, layers: int, device: str = "cpu") -> Any:
     model.config.num_hidden_layers = len(decoder.layers)
     model.get_input_embeddings().requires_grad_(requires_grad=False)
     model.get_output_embeddings().requires_grad_(requires_grad=False)
-    model.forward = MethodType(_selected_logits, model)
+    score_selected(model)
     return model.to(device)
+
+
+def score_selected(model: Any) -> None:
+    """Gives a cut model the `forward` of `upper_model`; trainers that patch it are undone so."""
+    model.forward = MethodType(_selected_logits, model)
 
 
 def _selected_logits(self: Any, prefix_PD: Tensor, hidden_BTD: Tensor, rows_N: Tensor, columns_N: Tensor) -> Tensor:
@@ -172,16 +188,21 @@ def _selected_logits(self: Any, prefix_PD: Tensor, hidden_BTD: Tensor, rows_N: T
     return self.lm_head(states_BTD[rows_N, columns_N])
 
 
+def whole_names(upper: Any, *, layers: int) -> Iterator[tuple[str, Tensor]]:
+    """The upper model's weights under the names that they have in the whole model's decoder."""
+    for name, value in upper.model.state_dict().items():
+        if name.startswith("layers."):
+            _, index, rest = name.split(".", 2)
+            yield f"layers.{int(index) + layers}.{rest}", value
+        else:
+            yield name, value
+
+
 def save_joined(base: Path, upper: Any, target: Path, *, layers: int) -> None:
     """Writes the whole model, trained layers over the base's own, as bfloat16 safetensors with the base's tokenizer; all or nothing."""
     joined: Any = AutoModelForCausalLM.from_pretrained(base, dtype=torch.bfloat16)
-    trained = upper.model.state_dict()
     own = joined.model.state_dict()
-    for name, value in trained.items():
-        place = name
-        if name.startswith("layers."):
-            _, index, rest = name.split(".", 2)
-            place = f"layers.{int(index) + layers}.{rest}"
+    for place, value in whole_names(upper, layers=layers):
         own[place].copy_(value)
     partial = target.with_name(target.name + ".partial")
     shutil.rmtree(partial, ignore_errors=True)

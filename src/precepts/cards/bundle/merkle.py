@@ -42,7 +42,7 @@ def leaf_hash(row: bytes, salt: bytes) -> bytes:
 
 def row_salt(secret: bytes, table: str, index: int) -> bytes:
     """The salt of a row, 32 bytes: only who holds the secret can make it again."""
-    return hmac.new(secret, f"{table}\n{index}".encode(), hashlib.sha256).digest()
+    return hmac.digest(secret, f"{table}\n{index}".encode(), "sha256")
 
 
 def tree_root(leaves: Sequence[bytes]) -> bytes:

@@ -1,7 +1,17 @@
 """The suites, one file each. A suite is an Inspect task with its claims."""
 
 from precepts.evals.suite import Suite
-from precepts.evals.suites import bias, discrimination, hallucination, hierarchy, jailbreak, refusal
+from precepts.evals.suites import (
+    bias,
+    discrimination,
+    hallucination,
+    hierarchy,
+    jailbreak,
+    persuasion,
+    reasoning,
+    refusal,
+    regurgitation,
+)
 
 SUITES: dict[str, Suite] = {
     suite.name: suite
@@ -12,6 +22,9 @@ SUITES: dict[str, Suite] = {
         discrimination.SUITE,
         hallucination.SUITE,
         hierarchy.SUITE,
+        reasoning.SUITE,
+        regurgitation.SUITE,
+        persuasion.SUITE,
     )
 }
 """Every suite by name, in the order in which `all` runs them."""

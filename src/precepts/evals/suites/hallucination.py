@@ -87,7 +87,7 @@ SUITE = Suite(
     "wrong, not what they ask. SimpleQA and PersonQA are other sets.",
     task=hallucination,
     roles={"grader": "correct, wrong or abstained"},
-    not_measured=("long answers claim by claim", "regurgitation"),
+    not_measured=("long answers claim by claim",),
     claims=(
         Claim("accuracy", "correct", where=_KNOWABLE, by=("set",)),
         Claim("hallucination_rate", "wrong", where=_KNOWABLE, by=("set",), better="lower"),

@@ -1,0 +1,73 @@
+"""What is measured of a model's groups: each measure an estimator of the cells, with the rows and keys that it reads."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal, NamedTuple
+
+from precepts.audits.cells import act_at
+from precepts.audits.decision import Decision
+
+_WEIGHTED: Mapping[str, str] = {"group_rate@1": "rate", "calibration_gap@1": "gap", "group_auc@1": "auc"}
+
+
+class Measure(NamedTuple):
+    """A measure as an estimator of the cells: which rows, which keys."""
+
+    name: str
+    estimator: str
+    score: str
+    label: str | None
+    where: Mapping[str, Any]
+    better: Literal["higher", "lower", "neither"] = "neither"
+
+    def made(self, decision: Decision) -> tuple[str, dict[str, Any]]:
+        """The estimator under this record, and its options: weighted where rows have weights."""
+        params: dict[str, Any] = {"score": self.score, "count": "count"}
+        if self.label:
+            params["label"] = self.label
+        if decision.columns.weight is None or self.estimator not in _WEIGHTED:
+            return self.estimator, params
+        params |= {"score_b": "weight", "score_c": "weight_sq", "measure": _WEIGHTED[self.estimator]}
+        return "weighted_group@1", params
+
+
+def measures(decision: Decision) -> list[Measure]:
+    """What is measured of every group under this record, and contrasted."""
+    known: dict[str, Any] = {"outcome": [0, 1]}
+    predicted = "score" if decision.score == "probability" else "expected"
+    found = [
+        Measure("base_rate", "group_rate@1", "outcome", None, {}),
+        Measure("calibration", "calibration_gap@1", predicted, "outcome", {}),
+        Measure("auc", "group_auc@1", "score", "outcome", {}, "higher"),
+        Measure("selection_rate", "group_rate@1", "decision", None, {}),
+        Measure("true_positive_rate", "group_rate@1", "decision", None, {"outcome": 1}, "higher"),
+        Measure("false_positive_rate", "group_rate@1", "decision", None, {"outcome": 0}, "lower"),
+        Measure("precision", "group_rate@1", "outcome", None, {"decision": 1}, "higher"),
+        Measure("accuracy", "group_rate@1", "correct", None, known, "higher"),
+    ]
+    if decision.score == "probability":
+        found.insert(2, Measure("threshold_outcome", "calibration_gap@1", "score", "outcome", {"near": True}))
+    return found
+
+
+def described(decision: Decision) -> list[Measure]:
+    """What is shown of every group and not contrasted: calibration slope, ECCE, rates at the further thresholds."""
+    known, out = {"outcome": [0, 1]}, list[Measure]()
+    if decision.score == "probability" and decision.columns.weight is None:
+        out = [Measure("calibration_slope", "recalibration@1", "score", "outcome", known),
+               Measure("ecce", "ecce@1", "score", "outcome", known, "lower")]  # fmt: skip
+    for threshold in decision.thresholds:
+        act = act_at(threshold)
+        out += [
+            Measure(f"selection_rate_{act}", "group_rate@1", act, None, {}),
+            Measure(f"true_positive_rate_{act}", "group_rate@1", act, None, {"outcome": 1}, "higher"),
+            Measure(f"false_positive_rate_{act}", "group_rate@1", act, None, {"outcome": 0}, "lower"),
+            Measure(f"precision_{act}", "group_rate@1", "outcome", None, {act: 1}, "higher"),
+        ]
+    return out
+
+
+def kept(row: Mapping[str, Any], where: Mapping[str, Any]) -> bool:
+    """Whether a cell is among the rows of a measure."""
+    return all(row[key] in value if isinstance(value, list) else row[key] == value for key, value in where.items())

@@ -1,0 +1,54 @@
+"""A model with stages, or with several classes, as several tables that are audited alike: where along the way a gap arises."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import polars as pl
+
+from precepts.audits.decision import Decision
+from precepts.audits.tables import require, with_membership
+
+
+class Part(NamedTuple):
+    """A table to audit, its record, and what it is part of; no slice where the table is whole."""
+
+    slice: Mapping[str, str]
+    table: pl.LazyFrame
+    decision: Decision
+
+    @property
+    def name(self) -> str:
+        """What the part's cells are called."""
+        return "-".join(["cells", *self.slice.values()])
+
+
+def parts(table: pl.LazyFrame, decision: Decision, *, where: str) -> list[Part]:
+    """The table by stage and by class, as the record has them; stages in the order in which they first occur.
+
+    A stage's rows are those that reached it; its `decision` says which went on. A class's scores stand in `score_CLASS`, and
+    its outcome is that class against the rest.
+    """
+    table, decision = with_membership(table, decision, where=where)
+    columns = decision.columns
+    out = [Part({}, table, decision)]
+    if columns.stage is not None:
+        require(table, [columns.stage], where=where)
+        names = table.select(pl.col(columns.stage).cast(pl.String).unique(maintain_order=True)).collect().to_series()
+        own = decision.model_copy(update={"columns": columns.model_copy(update={"stage": None})})
+        chosen = [name for name in names.to_list() if name is not None]
+        out = [Part({"stage": one}, table.filter(pl.col(columns.stage).cast(pl.String) == one), own) for one in chosen]
+    if decision.classes:
+        every: list[Part] = []
+        for part in out:
+            for name in decision.classes:
+                score = f"{columns.score}_{name}"
+                changed = part.decision.columns.model_copy(update={"score": score, "positive": (name,)})
+                every.append(
+                    Part(
+                        {**part.slice, "class": name}, part.table, part.decision.model_copy(update={"columns": changed})
+                    )
+                )
+        out = every
+    return out
