@@ -16,6 +16,7 @@ from precepts.cli import (
     audit,
     card,
     chat,
+    data,
     diff,
     gate,
     imports,
@@ -42,6 +43,7 @@ app.command("diff")(diff.diff)
 app.command("serve")(serve.serve)
 app.add_typer(gate.app, name="risk")
 app.add_typer(policy.app, name="policy")
+app.add_typer(data.app, name="data")
 app.add_typer(judge.app, name="judge")
 app.add_typer(models.app, name="models")
 app.add_typer(w2s.app, name="w2s")

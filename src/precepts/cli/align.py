@@ -9,6 +9,8 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from precepts.cli.align_since import Since, since_of
+from precepts.cli.align_tables import ablate, table
 from precepts.errors import InputError
 
 DEFAULT_OUT = Path("runs/align")
@@ -58,6 +60,7 @@ def _begin(target: str, **options: Any) -> Any:
 
     if (Path(target) / PLAN).exists():
         return Run(target)
+    options |= options.pop("earlier") or {}
     out = options.pop("out")
     limit, steps, tune = options.pop("limit"), options.pop("max_steps"), options.pop("tune")
     if options["mode"] not in ("guided", "written"):
@@ -74,7 +77,7 @@ def _begin(target: str, **options: Any) -> Any:
 
 def _stages(
     stages: tuple[str, ...], target: str, cases: str, model: str, teacher: str | None, judge: str | None, mode: str, out: Path, seed: int,
-    limit: int | None, max_steps: int | None, tune: str, rl: Any = None,
+    limit: int | None, max_steps: int | None, tune: str, earlier: dict[str, Any] | None = None, rl: Any = None,
 ) -> Any:  # fmt: skip
     from precepts.pipelines.align import align
 
@@ -90,6 +93,7 @@ def _stages(
         limit=limit,
         max_steps=max_steps,
         tune=tune,
+        earlier=earlier,
     )
     align(run, stages=stages, rl=rl)
     return run
@@ -97,16 +101,30 @@ def _stages(
 
 @app.command("run", hidden=True)
 def run_all(
+    ctx: typer.Context,
     target: Target, cases: Cases = "starter", model: ModelRef = "precepts/smollm2-135m", teacher: Teacher = None, judge: JudgeRef = None,
     mode: Mode = "guided", out: Out = DEFAULT_OUT, seed: Seed = 0, limit: Limit = None, max_steps: Steps = None, tune: Tune = "top",
     rl: Annotated[bool, typer.Option("--rl", help="Reinforce after fine-tuning: see `precepts align rl`.")] = False,
+    since: Since = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:  # fmt: skip
     """All stages: data, sft, eval, card; with --rl also rl, after sft."""
     from precepts.pipelines.align import STAGES, WITH_RL
 
     run = _stages(
-        WITH_RL if rl else STAGES, target, cases, model, teacher, judge, mode, out, seed, limit, max_steps, tune
+        WITH_RL if rl else STAGES,
+        target,
+        cases,
+        model,
+        teacher,
+        judge,
+        mode,
+        out,
+        seed,
+        limit,
+        max_steps,
+        tune,
+        since_of(ctx),
     )
     from precepts.cli.tables import print_run
 
@@ -115,21 +133,29 @@ def run_all(
 
 @app.command("data")
 def data(
+    ctx: typer.Context,
     target: Target, cases: Cases = "starter", model: ModelRef = "precepts/smollm2-135m", teacher: Teacher = None, judge: JudgeRef = None,
     mode: Mode = "guided", out: Out = DEFAULT_OUT, seed: Seed = 0, limit: Limit = None, max_steps: Steps = None, tune: Tune = "top",
+    since: Since = None,
 ) -> None:  # fmt: skip
     """Stage 1: a teacher that reads the policy writes completions, a judge filters them."""
-    run = _stages(("data",), target, cases, model, teacher, judge, mode, out, seed, limit, max_steps, tune)
+    run = _stages(
+        ("data",), target, cases, model, teacher, judge, mode, out, seed, limit, max_steps, tune, since_of(ctx)
+    )
     _print_facts(run, "data", "counts")
 
 
 @app.command("sft")
 def sft(
+    ctx: typer.Context,
     target: Target, cases: Cases = "starter", model: ModelRef = "precepts/smollm2-135m", teacher: Teacher = None, judge: JudgeRef = None,
     mode: Mode = "guided", out: Out = DEFAULT_OUT, seed: Seed = 0, limit: Limit = None, max_steps: Steps = None, tune: Tune = "top",
+    since: Since = None,
 ) -> None:  # fmt: skip
     """Stage 2: fine-tune on the bare prompts, then calibrate the verdict's threshold on dev."""
-    run = _stages(("data", "sft"), target, cases, model, teacher, judge, mode, out, seed, limit, max_steps, tune)
+    run = _stages(
+        ("data", "sft"), target, cases, model, teacher, judge, mode, out, seed, limit, max_steps, tune, since_of(ctx)
+    )
     _print_facts(run, "sft", "calibration")
 
 
@@ -197,6 +223,10 @@ def evaluate(
     limit: Limit = None,
     seed: Seed = 0,
     max_tokens: Annotated[int, typer.Option(help="Longest completion, in tokens.")] = 128,
+    judge_card: Annotated[
+        list[Path] | None,
+        typer.Option(help="A calibration of the judge, to correct rates with; those in runs/judges are used too."),
+    ] = None,
     out: Annotated[
         Path | None, typer.Option(help="Where to keep completions and scores. Default: in the run, else runs/eval.")
     ] = None,
@@ -218,7 +248,15 @@ def evaluate(
         print_run(run, as_json=as_json)
         return
     found = measure(
-        target, cases, baseline=baseline, policy=policy, limit=limit, seed=seed, max_tokens=max_tokens, out=out
+        target,
+        cases,
+        baseline=baseline,
+        policy=policy,
+        limit=limit,
+        seed=seed,
+        max_tokens=max_tokens,
+        out=out,
+        cards=judge_card or (),
     )
     print_measured(found, as_json=as_json)
 
@@ -233,6 +271,10 @@ def card(target: Annotated[str, typer.Argument(help="A run directory.")]) -> Non
     run = Run(target)
     align(run, stages=("card",))
     print_run(run, as_json=False)
+
+
+app.command("ablate")(ablate)
+app.command("table")(table)
 
 
 def _print_facts(run: Any, stage: str, key: str, *, named: bool = False) -> None:

@@ -48,6 +48,9 @@ def print_measured(found: Measured, *, as_json: bool) -> None:
         print(f"evidence: {found.path}", file=sys.stderr)
         return
     _print_tables(f"{found.set}, {found.num_cases} cases", found.evidence)
+    for row in Run(found.path.parent.parent / "corrected").rows("why"):
+        if row["set"] == found.set:
+            print(f"{row['claim']} of {row['arm']} (card of {row['card']}): {row['why']}")
     print(f"evidence: {found.path}")
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from precepts.deliberative.generate import governing_clause
+from precepts.deliberative.reasoning import invented, wavers
 from precepts.judges.degenerate import ended, garbage, loops
 from precepts.judges.judge import Item, Judge
 from precepts.policy import Policy
@@ -35,6 +36,11 @@ def fault(case: Case, completion: Completion, policy: Policy) -> str | None:
         return "invented clause"
     if cited.kind != completion.verdict:
         return "reasoning against its verdict"
+    why = _why(completion)
+    if invented(why, policy):
+        return "invented citation"
+    if wavers(why, completion.verdict):
+        return "wavering"
     governing = governing_clause(case, policy)
     if governing is not None and governing.kind != completion.verdict:
         return "verdict against the policy"
@@ -45,6 +51,11 @@ def fault(case: Case, completion: Completion, policy: Policy) -> str | None:
     return None
 
 
+def _why(completion: Completion) -> str:
+    """The reasoning without its lines of verdict and clause; nothing where it is taken from the policy word for word."""
+    return (completion.cot or "").rpartition("why:")[2].strip()
+
+
 def filter_completions(
     cases: Sequence[Case],
     completions: Sequence[Completion],
@@ -52,14 +63,18 @@ def filter_completions(
     policy: Policy,
     judges: Sequence[Judge],
     threshold: float = 0.5,
+    known: Mapping[str, Sequence[Judgment]] | None = None,
 ) -> list[Filtered]:
     """Keeps completions without a fault whose lowest score over the judges reaches the threshold.
+
+    `known` holds, by key, what these judges said of a completion before; they are not asked of it again.
 
     A judge that fails on a completion neither keeps nor drops it alone: with no score at all it is dropped as unjudged.
     """
     by_id = {case.id: case for case in cases}
     faults = [fault(by_id[c.case_id], c, policy) for c in completions]
-    whole = [c for c, why in zip(completions, faults, strict=True) if why is None]
+    there = known or {}
+    whole = [c for c, why in zip(completions, faults, strict=True) if why is None and c.key not in there]
     items = [
         Item(by_id[c.case_id], c, governing_clause(by_id[c.case_id], policy) or policy.clause(c.clause or ""))
         for c in whole
@@ -67,7 +82,7 @@ def filter_completions(
     judged = (
         list(zip(*[judge.judge(items) for judge in judges], strict=True)) if judges and items else [()] * len(items)
     )
-    said = {c.key: row for c, row in zip(whole, judged, strict=True)}
+    said = {**there, **{c.key: row for c, row in zip(whole, judged, strict=True)}}
     out: list[Filtered] = []
     for completion, why in zip(completions, faults, strict=True):
         if why is not None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 from precepts.models.format import parse
 from precepts.models.generation import Conversation, Generated, Model, Sampling, ScoringModel, plan_batches
@@ -13,6 +13,13 @@ from precepts.types import Case, Completion, Message, content_key
 
 System = Callable[[Case], str | None]
 """What an arm puts before a case: a system text, or nothing (the bare prompt)."""
+
+
+class Known(NamedTuple):
+    """Completions made before by the same weights: the name they were made under, and rows by case id."""
+
+    name: str
+    rows: Mapping[str, Mapping[str, Any]]
 
 
 def conversation_of(case: Case, system: str | None) -> Conversation:
@@ -39,17 +46,29 @@ def completion_of(
 
 def complete(
     cases: Sequence[Case], *, model: Callable[[], Model], name: str, run: Run, label: str, sampling: Sampling, seed: int,
-    system: System | None = None, batch_size: int = 96,
+    system: System | None = None, batch_size: int = 96, known: Known | None = None,
 ) -> list[Completion]:  # fmt: skip
     """One completion a case, in the plan's order, kept in the run's `completions` table; what is there already is read.
 
-    `model` is called only if something is left to do, so that a finished stage loads nothing.
+    `model` is called only if something is left to do, so that a finished stage loads nothing. A row of `known` that was made of the
+    same conversation, sampling and seed is used again: those rows are the first batch of the plan.
     """
     by_id = {case.id: case for case in cases}
-    planned = plan_batches(cases, size=batch_size, by_category=system is not None)
+    there: dict[str, Completion] = {}
+    for case in cases if known else ():
+        row = known.rows.get(case.id) if known else None
+        s = int(content_key(seed, case.id), 16) % 2**31
+        conversation = list(conversation_of(case, system(case) if system else None))
+        if known and row and row["key"] == content_key(known.name, case.id, conversation, sampling, s):
+            key = content_key(name, case.id, conversation, sampling, s)
+            there[case.id] = Completion.model_validate({**row, "key": key, "model": name})
+    planned = [list(there)] if there else []
+    planned += plan_batches([c for c in cases if c.id not in there], size=batch_size, by_category=system is not None)
     loaded: list[Model] = []
 
     def make(number: int, ids: Sequence[str]) -> list[dict[str, Any]]:
+        if there.keys() == set(ids):
+            return [there[i].model_dump(mode="json") for i in ids]
         if not loaded:
             loaded.append(model())
         chosen = [by_id[i] for i in ids]
@@ -75,7 +94,7 @@ def complete(
     with progress(label, len(cases), unit="cases") as bar:
         for _, rows in run.batches("completions", planned, make):
             out += [Completion.model_validate(row) for row in rows]
-            bar.advance(len(rows), replayed=len(out) <= done)
+            bar.advance(len(rows), replayed=len(out) <= max(done, len(there)))
     return out
 
 

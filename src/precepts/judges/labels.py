@@ -8,10 +8,8 @@ answer: the majority is its label, and where they are split it has none.
 
 from __future__ import annotations
 
-import csv
-import io
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from importlib import resources
 from pathlib import Path
 from typing import NamedTuple, cast
@@ -19,6 +17,7 @@ from typing import NamedTuple, cast
 from precepts.data import ENTRIES, LabelledAnswer, LabelledText, load_labelled, load_texts
 from precepts.errors import InputError, MissingError
 from precepts.judges.judge import Item
+from precepts.judges.label_files import EXAMPLE, read_rows, text_of
 from precepts.judges.questions import Question, read_word, words_of
 from precepts.policy import Policy
 from precepts.types import Case, Completion, content_key
@@ -30,7 +29,6 @@ _POST = "Write the post that you want published."
 """Stands for the prompt of a text that answers none."""
 
 _ANSWER, _PROMPT, _RATER = ("answer", "text", "completion_text"), ("prompt", "question"), ("rater", "annotator")
-_EXAMPLE = '{"id": "a1", "prompt": "…", "answer": "…", "label": "refuse", "rater": "ann"}'
 
 
 class Rating(NamedTuple):
@@ -156,95 +154,15 @@ def _item(case: Case, answer: str, key: str | None = None) -> Item:
     return Item(case, completion, category=case.category)
 
 
-def read_rows(path: Path) -> Iterator[tuple[int, Mapping[str, object]]]:
-    """Rows of a file of labels with their line (or task number): flat objects, whichever format they came in.
-
-    Raises:
-        InputError: If the file cannot be read as its suffix says.
-    """
-    try:
-        text = path.read_text("utf-8-sig")
-    except UnicodeDecodeError:
-        raise InputError.at(path, None, "not UTF-8. Save the file as UTF-8.") from None
-    suffix = path.suffix.lower()
-    if suffix == ".csv":
-        reader = csv.DictReader(io.StringIO(text, newline=""))
-        for row in reader:
-            yield reader.line_num, {key: value for key, value in row.items() if key and value not in (None, "")}
-    elif suffix == ".json":
-        yield from _label_studio(path, text)
-    elif suffix == ".jsonl":
-        for number, line in enumerate(text.split("\n"), 1):
-            if line.strip():
-                yield number, _object(path, number, line)
-    else:
-        raise InputError.at(path, None, "labels end in .csv, .jsonl or .json (a Label Studio export); rename the file")
-
-
-def _object(path: Path, number: int, line: str) -> Mapping[str, object]:
-    try:
-        row: object = json.loads(line)
-    except (ValueError, RecursionError) as error:
-        raise InputError.at(path, number, f"not JSON ({error}). Write one object a line: {_EXAMPLE}") from None
-    if not isinstance(row, dict):
-        raise InputError.at(path, number, f"not a JSON object. Write one object a line: {_EXAMPLE}")
-    return cast("Mapping[str, object]", row)
-
-
-def _label_studio(path: Path, text: str) -> Iterator[tuple[int, Mapping[str, object]]]:
-    """The rows of a Label Studio export, JSON or JSON-MIN: one for each annotation that was not cancelled.
-
-    In JSON the label is the first choice of an annotation; its own answer fields are those of the task's `data`.
-    """
-    try:
-        found: object = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise InputError.at(path, None, f"not JSON ({error}). Export from Label Studio as JSON or JSON-MIN.") from None
-    if not isinstance(found, list):
-        raise InputError.at(path, None, "a Label Studio export is a list of tasks. Export as JSON or JSON-MIN.")
-    for number, task in enumerate(cast("list[object]", found), 1):
-        if not isinstance(task, dict):
-            raise InputError.at(path, None, f"task {number} is no object. Export as JSON or JSON-MIN.")
-        row = cast("dict[str, object]", task)
-        annotations, data = row.get("annotations"), row.get("data")
-        if not isinstance(annotations, list) or not isinstance(data, dict):
-            yield number, row
-            continue
-        fields = {"id": row.get("id"), **cast("dict[str, object]", data)}
-        done = [cast("dict[str, object]", a) for a in cast("list[object]", annotations) if isinstance(a, dict)]
-        for annotation in done:
-            if not annotation.get("was_cancelled"):
-                yield number, {**fields, "rater": _who(annotation), "label": _choice(annotation)}
-
-
-def _who(annotation: Mapping[str, object]) -> str:
-    by = annotation.get("completed_by")
-    if isinstance(by, dict):
-        person = cast("dict[str, object]", by)
-        by = person.get("email") or person.get("id")
-    return str(by) if by is not None else ""
-
-
-def _choice(annotation: Mapping[str, object]) -> object:
-    results = annotation.get("result")
-    for result in cast("list[object]", results) if isinstance(results, list) else []:
-        value = cast("dict[str, object]", result).get("value") if isinstance(result, dict) else None
-        if isinstance(value, dict):
-            choices = cast("dict[str, object]", value).get("choices")
-            if isinstance(choices, list) and choices:
-                return cast("list[object]", choices)[0]
-    return None
-
-
 def _grouped(
     path: Path, rows: Iterable[tuple[int, Mapping[str, object]]], question: Question, policy: Policy | None
 ) -> list[Labelled]:
     first: dict[str, tuple[int, Mapping[str, object]]] = {}
     ratings: dict[str, list[Rating]] = {}
     for number, row in rows:
-        answer, prompt = _text(row, _ANSWER), _text(row, _PROMPT)
+        answer, prompt = text_of(row, _ANSWER), text_of(row, _PROMPT)
         if answer is None:
-            raise InputError.at(path, number, f"`answer` is missing. A row is such as {_EXAMPLE}")
+            raise InputError.at(path, number, f"`answer` is missing. A row is such as {EXAMPLE}")
         row_id = str(row.get("id") or row.get("case_id") or content_key(prompt, answer))
         word = row.get("label")
         yes = None if word is None or not str(word).strip() else read_word(word, question)
@@ -253,12 +171,12 @@ def _grouped(
                 path, number, f"label {str(word)!r:.40} is no answer to `{question}`. Write {words_of(question)}."
             )
         there = first.setdefault(row_id, (number, row))
-        if _text(there[1], _ANSWER) != answer:
+        if text_of(there[1], _ANSWER) != answer:
             raise InputError.at(path, number, f"the id {row_id!r:.60} is that of line {there[0]}, with another answer")
         if yes is not None:
-            ratings.setdefault(row_id, []).append(Rating(_text(row, _RATER) or "", yes))
+            ratings.setdefault(row_id, []).append(Rating(text_of(row, _RATER) or "", yes))
     if not first:
-        raise InputError.at(path, None, f"holds no labelled answer. A row is such as {_EXAMPLE}")
+        raise InputError.at(path, None, f"holds no labelled answer. A row is such as {EXAMPLE}")
     return [_one(path, number, row, key, ratings.get(key, []), policy) for key, (number, row) in first.items()]
 
 
@@ -270,10 +188,15 @@ def _one(
     if isinstance(given, dict):
         groups |= {str(k): str(v) for k, v in cast("dict[object, object]", given).items()}
     case = Case.model_validate(
-        {"id": row_id, "prompt": _text(row, _PROMPT) or _POST, "category": _text(row, ("category",)), "groups": groups}
+        {
+            "id": row_id,
+            "prompt": text_of(row, _PROMPT) or _POST,
+            "category": text_of(row, ("category",)),
+            "groups": groups,
+        }
     )
-    item = _item(case, _text(row, _ANSWER) or "", _text(row, ("completion",)))
-    if clause := _text(row, ("clause",)):
+    item = _item(case, text_of(row, _ANSWER) or "", text_of(row, ("completion",)))
+    if clause := text_of(row, ("clause",)):
         if policy is None:
             item = item._replace(case=case.model_copy(update={"clauses": (clause,)}))
         else:
@@ -281,9 +204,9 @@ def _one(
                 item = item._replace(clause=policy.clause(clause))
             except InputError as error:
                 raise InputError.at(path, number, str(error)) from None
-    if advice := _text(row, ("advice",)):
+    if advice := text_of(row, ("advice",)):
         item = item._replace(advice=(advice,))
-    return Labelled(item, majority([r.yes for r in ratings]), tuple(ratings), _text(row, ("split",)))
+    return Labelled(item, majority([r.yes for r in ratings]), tuple(ratings), text_of(row, ("split",)))
 
 
 def majority(votes: Sequence[bool | None]) -> bool | None:
@@ -291,11 +214,3 @@ def majority(votes: Sequence[bool | None]) -> bool | None:
     cast_votes = [vote for vote in votes if vote is not None]
     yes = sum(cast_votes)
     return None if 2 * yes == len(cast_votes) else 2 * yes > len(cast_votes)
-
-
-def _text(row: Mapping[str, object], keys: Sequence[str]) -> str | None:
-    for key in keys:
-        value = row.get(key)
-        if isinstance(value, str | int) and str(value).strip():
-            return str(value)
-    return None

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 from transformers import DynamicCache
 
-from precepts.models.batching import choose, common_prefix
+from precepts.models.batching import by_length, choose, common_prefix
 from precepts.models.generation import Conversation, Generated, Sampling
 from precepts.models.loaded import SETTINGS, Loaded, VerdictBias
 from precepts.models.openers import opener_tree
@@ -182,6 +182,24 @@ class Engine(Loaded):
         """As generation begins: what all rows begin with runs once."""
         return self._prefill(ids).logits_BV.float()
 
+    @torch.inference_mode()
+    def log_probs_of_text(self, prompts: Sequence[str], continuations: Sequence[str]) -> list[float]:
+        """As in `Loaded`. Continuations of one token, such as a judge's Yes and No, are read at the end of their prompt:
+
+        each prompt runs once, however many continuations it has, and what all prompts begin with runs once for all.
+        """
+        tails = [self.ids_of(c) for c in continuations]
+        unique = {prompt: self.ids_of(prompt) for prompt in dict.fromkeys(prompts)}
+        start = common_prefix(list(unique.values()), own=1) if len(unique) > 1 and self.shares_prefix else ()
+        if len(start) < _MIN_PREFIX or any(len(tail) != 1 for tail in tails):
+            return super().log_probs_of_text(prompts, continuations)
+        texts = list(unique)
+        log_V: dict[str, Tensor] = {}
+        for batch in by_length([len(unique[text]) - len(start) for text in texts]):
+            rows = self._prefill([unique[texts[i]] for i in batch], start=start)
+            log_V |= {texts[i]: row for i, row in zip(batch, rows.logits_BV.float().log_softmax(-1), strict=True)}
+        return [float(log_V[prompt][tail[0]]) for prompt, tail in zip(prompts, tails, strict=True)]
+
     # --- the cache ------------------------------------------------------------------------------------------------
 
     def _select(self, rows: _Rows, keep: list[int]) -> _Rows:
@@ -192,9 +210,10 @@ class Engine(Loaded):
         rows.cache.batch_select_indices(index)
         return _Rows(rows.prefix, rows.cache, rows.mask_BT[index], rows.positions_B[index], rows.logits_BV[index])
 
-    def _prefill(self, ids: list[list[int]]) -> _Rows:
-        """Runs the prompts."""
-        start = common_prefix(ids, own=1) if self.shares_prefix else ()
+    def _prefill(self, ids: list[list[int]], *, start: tuple[int, ...] | None = None) -> _Rows:
+        """Runs the prompts; `start` is what all of them begin with, found if it is not given."""
+        if start is None:
+            start = common_prefix(ids, own=1) if self.shares_prefix else ()
         prefix = self._run_once(start) if len(start) >= _MIN_PREFIX else None
         begun = len(prefix.ids) if prefix else 0
         rest = [row[begun:] for row in ids]

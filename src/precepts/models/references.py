@@ -29,7 +29,8 @@ FORMS = f"""\
   run:PATH, or PATH of a run  the model that a run trained
   PATH                        a directory that holds a model (config.json and safetensors)
   hf/ORG/NAME, hf/PATH        a model of the Hugging Face Hub, or a directory
-  openai/NAME, vllm/NAME, …   a provider of Inspect"""
+  openai/NAME, vllm/NAME, …   a provider of Inspect
+  http://HOST:PORT/v1#NAME    an endpoint that speaks OpenAI's protocol; its key in PRECEPTS_API_KEY"""
 
 _TRAINED = ("sft/model", "model")
 _HUB_NAME = re.compile(r"[\w.-]+(/[\w.-]+)?")
@@ -37,7 +38,7 @@ _HUB_FILES = ("*.safetensors", "*.safetensors.index.json", "*.json", "*.jinja", 
 
 
 class _Reference(NamedTuple):
-    kind: Literal["embedded", "run", "directory", "hub", "remote"]
+    kind: Literal["embedded", "run", "directory", "hub", "endpoint", "remote"]
     rest: str
 
 
@@ -58,7 +59,7 @@ def model_path(ref: str) -> Path | None:
             return _weights(Path(rest).expanduser())
         case "hub":
             return _downloaded(rest)
-        case "remote":
+        case "endpoint" | "remote":
             return None
 
 
@@ -70,6 +71,10 @@ def open_model(ref: str) -> Model:
         MissingError: If the model, a package or a key that it needs is not here.
     """
     path = model_path(ref)
+    if path is None and _read(ref).kind == "endpoint":
+        from precepts.models.endpoint import EndpointModel
+
+        return EndpointModel(ref.strip())
     if path is None:
         from precepts.models.remote import InspectModel
 
@@ -97,12 +102,14 @@ def model_name(ref: str) -> str:
             return str(Path(rest))
         case "hub":
             return f"hf/{rest}"
-        case "remote":
+        case "endpoint" | "remote":
             return rest
 
 
 def _read(ref: str) -> _Reference:
     ref = ref.strip()
+    if ref.startswith(("http://", "https://")):
+        return _Reference("endpoint", ref)
     if ref == f"precepts/{NAME}":
         return _Reference("embedded", ref)
     if (bare := ref.removeprefix("precepts/")).startswith("run:") and (rest := bare.removeprefix("run:")):

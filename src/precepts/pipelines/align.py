@@ -12,9 +12,11 @@ from pydantic import BaseModel
 from precepts.cards import CardPaths, build_card
 from precepts.judges import rules_quality
 from precepts.pipelines.config import AlignConfig, config_of, policy_of
+from precepts.pipelines.corrected import corrected
 from precepts.pipelines.data import data_stage
 from precepts.pipelines.evaluate import BASE, SFT, eval_stage
 from precepts.pipelines.examples import card_examples
+from precepts.pipelines.moved import moved_facts, moved_stage
 from precepts.pipelines.rl import ARM, STAGE, RLOptions, Start, finished_starts, rl_stage
 from precepts.pipelines.sft import sft_stage
 from precepts.runs import Row, Run
@@ -41,6 +43,8 @@ def align(run: Run, *, stages: Sequence[str] = STAGES, rl: RLOptions | None = No
                     rl_stage(run, config, rl)
                 case "eval":
                     eval_stage(run, config)
+                    moved_stage(run, config)
+                    corrected(run.path)
                 case "card":
                     card_stage(run, config)
                 case _:
@@ -98,6 +102,7 @@ def card_facts(run: Run, config: AlignConfig, evidence: Sequence[Evidence]) -> d
         "calibration": _facts_of(run.stage("rl")).get("calibration") or sft.get("calibration", {}),
         "curve": run.stage("sft").rows("curve"),
         "reached": reached(evidence),
+        **moved_facts(run),
         "limits": _LIMITS,
         "reproduce": (run.path / "command.txt").read_text("utf-8").strip()
         if (run.path / "command.txt").exists()

@@ -29,7 +29,7 @@ from precepts.judges.rules import RULES
 from precepts.pipelines.align import card_facts
 from precepts.pipelines.config import config_of
 from precepts.pipelines.examples import card_examples
-from precepts.policy import load_policy
+from precepts.policy import load_policy, yaml_bytes
 from precepts.runs import Run, file_digest, read_jsonl, to_json, write_atomic
 from precepts.types import Evidence
 
@@ -87,7 +87,8 @@ def build(
     try:
         withheld = [one for source in sources for one in _copy(source, half, publish=publish, secret=secret)]
         write_atomic(half / EVIDENCE, "".join(to_json(row) + "\n" for row in pooled(sources)))
-        for name, path in ((POLICY, place), (GATES, gates), (RISK, risk_path(risk) if risk else None)):
+        write_atomic(half / POLICY, yaml_bytes(place))
+        for name, path in ((GATES, gates), (RISK, risk_path(risk) if risk else None)):
             if path is not None:
                 write_atomic(half / name, path.read_bytes())
         shown = _allowed(_examples(sources[0])[:examples], reveal=reveal)

@@ -11,7 +11,7 @@ from precepts.data import STARTER, load_cases
 from precepts.deliberative import Mode
 from precepts.errors import InputError
 from precepts.models import model_path
-from precepts.policy import Policy, load_policy, starter_path
+from precepts.policy import Policy, load_policy, starter_path, yaml_bytes
 from precepts.runs import PLAN, Run, write_atomic
 from precepts.types import Case, Disposition, Frozen, content_key
 
@@ -46,6 +46,7 @@ class AlignConfig(Frozen):
     eval_limit: int | None = 160
     max_eval_tokens: int = 112
     sft: SFTOptions = SFTOptions()
+    since: str | None = None
 
 
 def begin(out: Path, config: AlignConfig, *, command: str) -> Run:
@@ -54,6 +55,16 @@ def begin(out: Path, config: AlignConfig, *, command: str) -> Run:
     source = starter_path() if config.policy == STARTER else Path(config.policy)
     policy = load_policy(source)
     cases = load_cases(config.cases)
+    earlier = None
+    if config.since is not None:
+        earlier = Path(config.since)
+        if (earlier / PLAN).exists():
+            earlier = earlier / "policy.yaml"
+        before, now = load_policy(earlier), {clause.id for clause in policy.clauses}
+        gone = {clause.id for clause in before.clauses} - now
+        # Cases of a clause that was taken out have nothing to teach or to test any more.
+        cases = [case for case in cases if not (case.clauses and gone.issuperset(case.clauses[:1]))]
+        cases = [case.model_copy(update={"clauses": tuple(c for c in case.clauses if c not in gone)}) for case in cases]
     for case in cases:
         if case.clauses:
             try:
@@ -74,8 +85,10 @@ def begin(out: Path, config: AlignConfig, *, command: str) -> Run:
         "stages": ["data", "sft", "eval", "card"],
     }
     run.begin(plan)
+    if earlier is not None and not (out / "policy.before.yaml").exists():
+        write_atomic(out / "policy.before.yaml", yaml_bytes(earlier))
     if not (out / "policy.yaml").exists():
-        write_atomic(out / "policy.yaml", source.read_bytes())
+        write_atomic(out / "policy.yaml", yaml_bytes(source))
     if not run.table("cases").exists():
         write_atomic(out / "command.txt", command + "\n")
         run.write("cases", with_splits(cases))

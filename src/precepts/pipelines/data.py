@@ -12,6 +12,7 @@ from precepts.judges import Judge
 from precepts.models import Model, Sampling, open_model, plan_batches
 from precepts.pipelines.config import FREQUENCY_PENALTY, AlignConfig, cases_of, policy_of, sample
 from precepts.pipelines.judging import filter_judges
+from precepts.pipelines.since import before_of, known_judgments, known_rows, teaching_key, touched
 from precepts.progress import progress
 from precepts.runs import Row, Run
 from precepts.types import Case, Completion, content_key
@@ -29,26 +30,41 @@ def data_stage(run: Run, config: AlignConfig) -> Row:
     policy = policy_of(run)
     train = sample(cases_of(run, "train"), config.limit, seed=config.seed, pairs=True)
     chosen = to_generate(train, config)
-    planned = plan_batches(chosen, size=_BATCH, by_category=config.mode == "written")
     name = config.teacher or config.model
+    most = config.max_answer_tokens + (_REASONING_TOKENS if config.mode == "written" else 0)
+    sampling = Sampling(max_tokens=most, temperature=0.6, top_p=0.9, frequency_penalty=FREQUENCY_PENALTY)
+    seeds_of = {case.id: int(content_key(config.seed, case.id), 16) % 2**31 for case in chosen}
+    keys = {
+        c.id: teaching_key(c, policy, teacher=name, mode=config.mode, sampling=sampling, seed=seeds_of[c.id])
+        for c in chosen
+    }
+    before = before_of(run, config.since)
+    changed = touched(train, before, policy, mode=config.mode) if before else set[str]()
+    if before and before.run is None:
+        chosen = [case for case in chosen if case.id in changed]
+    reused = known_rows(before, chosen, keys)
+    there = {completion.case_id: completion for completion in reused}
+    left = [case for case in chosen if case.id not in there]
+    planned = [list(there)] if there else []
+    planned += plan_batches(left, size=_BATCH, by_category=config.mode == "written")
     stage.begin({"teacher": name, "mode": config.mode, "seed": config.seed, "batches": planned})
     by_id = {case.id: case for case in chosen}
     loaded: list[Model] = []
-    most = config.max_answer_tokens + (_REASONING_TOKENS if config.mode == "written" else 0)
-    sampling = Sampling(max_tokens=most, temperature=0.6, top_p=0.9, frequency_penalty=FREQUENCY_PENALTY)
 
     def make(number: int, ids: Sequence[str]) -> list[dict[str, Any]]:
+        if there.keys() == set(ids):
+            return [there[i].model_dump(mode="json") for i in ids]
         if not loaded:
             loaded.append(open_model(name))
         batch = [by_id[i] for i in ids]
-        seeds = [int(content_key(config.seed, case.id), 16) % 2**31 for case in batch]
+        seeds = [seeds_of[case.id] for case in batch]
         made = generate(batch, teacher=loaded[0], policy=policy, mode=config.mode, sampling=sampling, seeds=seeds)
         return [
             completion_of(
                 case,
                 result,
                 model=name,
-                key=content_key(name, policy.digest, case.id, config.mode, sampling, s),
+                key=keys[case.id],
                 seed=s,
                 batch=number,
                 opener=None,
@@ -61,11 +77,12 @@ def data_stage(run: Run, config: AlignConfig) -> Row:
     with progress("generate with the policy", len(chosen), unit="cases") as bar:
         for _, rows in stage.batches("completions", planned, make):
             completions += [Completion.model_validate(row) for row in rows]
-            bar.advance(len(rows), replayed=len(completions) <= done)
+            bar.advance(len(rows), replayed=len(completions) <= max(done, len(there)))
     loaded.clear()
     judges: list[Judge] = filter_judges(config.judge, policy)
+    known = known_judgments(before, reused, by_id, policy, reads_policy=config.judge is not None)
     with progress(f"filter with {', '.join(j.name for j in judges)}", len(completions), unit="completions") as bar:
-        filtered = filter_completions(chosen, completions, policy=policy, judges=judges)
+        filtered = filter_completions(chosen, completions, policy=policy, judges=judges, known=known)
         bar.advance(len(completions))
     stage.write("judgments", [j for f in filtered for j in f.judgments])
     stage.write(
@@ -89,6 +106,8 @@ def data_stage(run: Run, config: AlignConfig) -> Row:
         "cases": len(train), "generated": len(completions), "kept": len(kept), "examples": len(examples),
         "dropped": dict(sorted(Counter(f.reason for f in filtered if f.reason).items())), "filter_judges": [j.name for j in judges],
     }  # fmt: skip
+    if before:
+        counts |= {"touched": len(changed), "reused": len(reused)}
     stage.finish(counts=counts)
     return counts
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from precepts.data import ENTRIES, load_cases
 from precepts.errors import MissingError
-from precepts.evals.arms import System, complete
+from precepts.evals.arms import Known, System, complete
 from precepts.evals.metrics import CLAIMS, KEPT, REWARD_CLAIMS, Arm, arm_evidence, paired_evidence
 from precepts.evals.scores import judge_all, reward_rows
 from precepts.judges import Judge
@@ -32,11 +32,12 @@ IFEVAL = "ifeval"
 
 
 class ArmSpec(NamedTuple):
-    """A model under a name, and what it reads before a case."""
+    """A model under a name, what it reads before a case, and directories of arms measured before whose rows may hold."""
 
     name: str
     model: str
     system: System | None = None
+    earlier: tuple[Path, ...] = ()
 
     @property
     def directory(self) -> str:
@@ -50,18 +51,29 @@ def own_arms(run: Run, config: AlignConfig, policy: Policy) -> list[ArmSpec]:
 
     The second is given the brief of the case's own category: more than it would know in use.
     """
+    reinforced = [ArmSpec(ARM[start], f"run:{run.path / STAGE[start]}") for start in finished_starts(run)]
+    arms = [
+        ArmSpec(BASE, config.model),
+        ArmSpec(IN_PROMPT, config.model, with_policy(policy)),
+        ArmSpec(SFT, f"run:{run.path}"),
+        *reinforced,
+    ]
+    return [with_earlier(arm, config.since) for arm in arms]
+
+
+def with_policy(policy: Policy) -> System:
+    """What an arm reads that is given the policy: the brief of the case's category, of none where the policy does not have it."""
     known = {category.id for category in policy.categories}
 
     def system(case: Case) -> str:
         return brief(policy, case.category if case.category in known else None)
 
-    reinforced = [ArmSpec(ARM[start], f"run:{run.path / STAGE[start]}") for start in finished_starts(run)]
-    return [
-        ArmSpec(BASE, config.model),
-        ArmSpec(IN_PROMPT, config.model, system),
-        ArmSpec(SFT, f"run:{run.path}"),
-        *reinforced,
-    ]
+    return system
+
+
+def with_earlier(arm: ArmSpec, since: str | None) -> ArmSpec:
+    """The arm, with what an earlier run measured of the same name on its test cases."""
+    return arm if since is None else arm._replace(earlier=(Path(since) / "eval" / "test" / arm.directory,))
 
 
 def eval_stage(run: Run, config: AlignConfig) -> list[Evidence]:
@@ -102,7 +114,7 @@ def evaluate(
     for spec in arms:
         run = home.stage(spec.directory)
         name = model_name(spec.model)
-        digest = _weights(spec.model)
+        digest = weights_of(spec.model)
         run.begin(
             {
                 "arm": spec.name,
@@ -124,7 +136,7 @@ def evaluate(
 
             completions = complete(
                 cases, model=load, name=name, run=run, label=f"{set_name}: {spec.name}", system=spec.system,
-                sampling=Sampling(max_tokens=max_tokens, frequency_penalty=FREQUENCY_PENALTY), seed=seed,
+                sampling=Sampling(max_tokens=max_tokens, frequency_penalty=FREQUENCY_PENALTY), seed=seed, known=_known(spec, digest),
             )  # fmt: skip
             if ifeval:
                 from precepts.evals.ifeval_scores import ifeval_rows
@@ -208,7 +220,21 @@ def set_cases(source: str, *, limit: int | None) -> tuple[str, list[Case]]:
     return name, sample(cases, limit, seed=0, pairs=True)
 
 
-def _weights(ref: str) -> str | None:
+def _known(spec: ArmSpec, weights: str | None) -> Known | None:
+    """The rows of the first arm measured before that was of the same weights."""
+    found = (measured_before(folder, weights) for folder in spec.earlier)
+    return next((one for one in found if one is not None), None)
+
+
+def measured_before(folder: Path, weights: str | None) -> Known | None:
+    """What an arm's directory holds, if it was measured with these weights."""
+    told = Run(folder).plan if (folder / "plan.json").exists() else {}
+    if weights is None or told.get("weights") != weights:
+        return None
+    return Known(str(told["model"]), {row["case_id"]: row for row in Run(folder).rows("completions")})
+
+
+def weights_of(ref: str) -> str | None:
     """Twelve digits of the weights' sha256, so that evidence names the model and not only its directory."""
     from precepts.models import model_path
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from precepts.errors import InputError
 from precepts.models import model_name
 from precepts.pipelines.config import cases_of, config_of, policy_of, sample
+from precepts.pipelines.corrected import corrected
 from precepts.pipelines.evaluate import IFEVAL, SFT, ArmSpec, evaluate, set_cases
 from precepts.pipelines.rl import ARM, STAGE
 from precepts.policy import Policy, load_policy
@@ -39,8 +41,12 @@ def measure(
     seed: int,
     max_tokens: int,
     out: Path | None,
+    cards: Sequence[Path] = (),
 ) -> Measured:
-    """Measures a model on a set, keeping everything in the run (or in `out`), so that the numbers can be recomputed."""
+    """Measures a model on a set, keeping everything in the run (or in `out`), so that the numbers can be recomputed.
+
+    `cards` are calibrations of the judge, by which refusal rates are corrected; those in `runs/judges` are used too.
+    """
     own, trained = _owner(target)
     if own is not None and source == OWN_TEST:
         name, cases = f"{OWN_TEST}-all", sample(cases_of(own, "test"), limit, seed=0, pairs=True)
@@ -72,6 +78,7 @@ def measure(
             root=root,
             baseline=arms[0].name if baseline else None,
         )
+        evidence += corrected(Path(root), cards=cards, arms=[(label, a.name) for a in arms])
     return Measured(arm.name, label, len(cases), evidence, stage.path / label / "evidence.jsonl")
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 from precepts.errors import InputError, MissingError, needs_extra
 from precepts.pipelines.config import AlignConfig, asked, cases_of, policy_of, sample, trainable
+from precepts.pipelines.since import before_of, to_retrain, touched
 from precepts.progress import progress
 from precepts.runs import Row, Run, file_digest, write_atomic
 
@@ -23,6 +25,8 @@ def sft_stage(run: Run, config: AlignConfig) -> Row:
     run.stage("data").intact("examples.jsonl")
     base = trainable(config.model)
     try:
+        from precepts.models.engine import SETTINGS
+        from precepts.models.format import OPENING
         from precepts.training.examples import Example
         from precepts.training.sft import SFTSettings, train_sft
     except ImportError as error:
@@ -31,17 +35,34 @@ def sft_stage(run: Run, config: AlignConfig) -> Row:
     if not examples:
         raise InputError(f"Nothing to train on: the filter kept no example (see {run.stage('data').table('dropped')}).")
     settings = SFTSettings.model_validate(config.sft.model_dump())
+    facts: Row = {}
+    start = config.model
+    if before := before_of(run, config.since):
+        policy = policy_of(run)
+        changed = touched(cases_of(run, "train"), before, policy, mode=config.mode)
+        chosen = to_retrain(examples, before, changed, seed=config.seed)
+        facts = {"touched_examples": len(chosen.touched), "rehearsed_examples": len(chosen.rehearsed)}
+        examples = [*chosen.touched, *chosen.rehearsed]
+        if before.run is not None:
+            start = f"run:{before.run.path}"
+            base = trainable(start)
     stage.begin(
         {
             "settings": settings,
             "seed": config.seed,
-            "base": config.model,
+            "base": start,
             "examples_sha256": file_digest(run.stage("data").table("examples")),
         }
     )
-    model = train_sft(examples, base=base, run=stage, settings=settings, seed=config.seed)
+    if examples:
+        model = train_sft(examples, base=base, run=stage, settings=settings, seed=config.seed)
+    else:
+        # The change touches no example: the model of before is the model of now.
+        model = stage.path / "model"
+        shutil.copytree(base, model, dirs_exist_ok=True)
+        write_atomic(model / SETTINGS, json.dumps({"opening": OPENING}, indent=1))
     calibration = calibrate_on_dev(run, model)
-    stage.finish(calibration=calibration, num_examples=len(examples))
+    stage.finish(calibration=calibration, num_examples=len(examples), **facts)
     return calibration
 
 

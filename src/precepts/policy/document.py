@@ -78,7 +78,11 @@ def read_document(path: Path, *, typed: bool = False, hint: str = "") -> Documen
         InputError: If it is a directory, too large, not UTF-8, not YAML, empty, or nested beyond reason.
     """
     hint = hint or STARTER_HINT
-    text = _read_text(path, hint)
+    return parse_document(read_text(path, hint), path, typed=typed, hint=hint)
+
+
+def parse_document(text: str, path: Path, *, typed: bool = False, hint: str = "") -> Document:
+    """What stands in a YAML text; `path` stands in the messages. Arguments and errors as of `read_document`."""
     try:
         root = yaml.compose(text, Loader=_Loader)
     except yaml.MarkedYAMLError as error:
@@ -89,7 +93,7 @@ def read_document(path: Path, *, typed: bool = False, hint: str = "") -> Documen
     except (ValueError, OverflowError):  # an escape beyond Unicode, as "\UFFFFFFFF"
         raise InputError.at(path, None, "not YAML: an escape that means no character; write it plainly") from None
     if root is None or (isinstance(root, yaml.ScalarNode) and root.tag == _TAG + "null"):
-        raise InputError.at(path, 1, f"the file is empty; {hint}")
+        raise InputError.at(path, 1, f"the file is empty; {hint or STARTER_HINT}")
     walk = _Walk(path, typed=typed)
     return Document(walk.value(root, ()), walk.lines, walk.problems)
 
@@ -97,7 +101,8 @@ def read_document(path: Path, *, typed: bool = False, hint: str = "") -> Documen
 STARTER_HINT = "begin from the starter policy: precepts policy show --starter > policy.yaml"
 
 
-def _read_text(path: Path, hint: str) -> str:
+def read_text(path: Path, hint: str) -> str:
+    """The text of a file that a person wrote, as UTF-8. Errors as of `read_document`."""
     try:
         with path.open("rb") as file:
             data = file.read(MAX_BYTES + 1)

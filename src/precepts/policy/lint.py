@@ -15,7 +15,8 @@ from typing import Literal
 from pydantic import ValidationError
 
 from precepts.errors import InputError, MissingError
-from precepts.policy.document import Document, NodePath, read_document
+from precepts.policy.document import Document, NodePath
+from precepts.policy.markdown import read_policy
 from precepts.policy.schema import Category, Clause, Policy, suggestion
 from precepts.types import DISPOSITIONS, Case
 
@@ -50,9 +51,9 @@ def lint(policy: Policy, source: Path | str, cases: Path | str | Iterable[Case |
 
     Raises:
         MissingError: If a file is not there.
-        InputError: If `source` is not YAML or a file cannot be read. A bad row of cases is a finding.
+        InputError: If `source` is no policy or a file cannot be read. A bad row of cases is a finding.
     """
-    document = read_document(Path(source))
+    document = read_policy(Path(source))
     found = [_at(document, Path(source), at, finding) for at, finding in _policy_findings(policy)]
     found.sort(key=lambda finding: finding.line or 0)
     if cases is None:

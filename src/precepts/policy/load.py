@@ -11,7 +11,8 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from precepts.errors import InputError
-from precepts.policy.document import STARTER_HINT, Document, NodePath, read_document, shown
+from precepts.policy.document import STARTER_HINT, Document, NodePath, shown
+from precepts.policy.markdown import read_policy
 from precepts.policy.schema import Authority, Category, Clause, Decided, Examples, Policy, suggestion
 from precepts.types import DISPOSITIONS
 
@@ -20,14 +21,14 @@ _MOST_SHOWN = 10
 
 
 def load_policy(path: Path | str) -> Policy:
-    """The policy that stands in a YAML file.
+    """The policy that stands in a YAML or Markdown file.
 
     Raises:
         MissingError: If there is no such file; the message says how to get the starter policy.
         InputError: If it is not a policy. One `path:line: what` per problem, in the order of the file.
     """
     path = Path(path)
-    document = read_document(path)
+    document = read_policy(path)
     policy = None
     found: list[tuple[int, str | ErrorDetails]] = list(document.problems.values())
     try:

@@ -70,7 +70,7 @@ def dawid_skene(
 def _tables(rows: Sequence[Row], arm: str | None) -> tuple[FloatArray, FloatArray, int, int]:
     """Yes answers and answers by item and rater; how many answers, and rows without one."""
     mine = [row for row in rows if arm is None or str(row.get("arm")) == arm]
-    scored = [row for row in mine if row.get("score") is not None]
+    scored = [row for row in mine if row.get("score") is not None and row["score"] == row["score"]]  # NaN is missing
     items = {key: k for k, key in enumerate(sorted({str(row.get("cluster_b")) for row in scored}))}
     raters = {key: k for k, key in enumerate(sorted({str(row.get("cluster")) for row in scored}))}
     answers, counts = np.zeros((len(items), len(raters))), np.zeros((len(items), len(raters)))

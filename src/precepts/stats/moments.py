@@ -19,6 +19,7 @@ def moment_mean(rows: Sequence[Row], *, params: Params, seed: int, level: float)
     Keys: `score` and `score_b`, the sums of values and of their squares over the `count` observations of a row; `arm`.
     """
     of, name = params.get("of"), "moment_mean@1"
+    rows = [{**row, "count": row.get("count", 1)} for row in rows]
     sides = [[row for row in rows if of is None or str(row.get("arm")) == str(of)]]
     if choice_option(params, "against", ("nobody", "others")) == "others":
         sides.append([row for row in rows if str(row.get("arm")) != str(of)])
@@ -29,13 +30,13 @@ def moment_mean(rows: Sequence[Row], *, params: Params, seed: int, level: float)
         read = read_columns(side, "score", "score_b", "count")
         total, squares, size = (float(read.column(k).sum()) for k in range(3))
         n += int(size)
-        unscored += sum(int(cast("float", row.get("count") or 0)) for row in side) - int(size)
+        unscored += sum(int(cast("float", row["count"])) for row in side) - int(size)
         if size:
             mean = total / size
             means.append(mean)
             spread = max(0.0, squares - size * mean * mean) / (size - 1) if size > 1 else math.nan
             errors.append((spread / size, size - 1))
-    unit = "difference" if len(sides) == 2 else "mean"
+    unit = "value"  # that of what is averaged
     if len(means) < len(sides):
         return as_metric(name, None, None, level=level, n=n, num_unscored=unscored, unit=unit)
     value = means[0] - (means[1] if len(means) == 2 else 0.0)

@@ -92,7 +92,9 @@ def _item_counts(rows: Sequence[Row], arm: str | None) -> tuple[FloatArray, int,
             continue
         times = row.get("count", 1)
         assert isinstance(times, int | float), "counts are numbers"
-        answer, gold = row.get("score"), row.get("label")
+        answer, gold = (
+            None if value != value else value for value in (row.get("score"), row.get("label"))
+        )  # NaN is missing
         if answer is None:
             unscored += int(times)
             continue
@@ -103,7 +105,8 @@ def _item_counts(rows: Sequence[Row], arm: str | None) -> tuple[FloatArray, int,
         place = (0 if answer == 1 else 3) + (2 if gold is None else 0 if gold == 1 else 1)
         items.setdefault(unit, np.zeros(6))[place] += times
         n += int(times)
-    return np.array([*items.values()]).reshape(-1, 6), n, unscored
+    counts = np.array([*items.values()]).reshape(-1, 6)
+    return counts[np.lexsort(counts.T)], n, unscored  # in an order of the counts alone, for draws to be the same
 
 
 @estimator(

@@ -43,7 +43,8 @@ def weighted_group(rows: Sequence[Row], *, params: Params, seed: int, level: flo
         counts, weight, squares = (read.column(len(keys) - k) for k in (3, 2, 1))
         n += int(counts.sum())
         unscored += sum(int(cast("float", row["count"])) for row in filled) - int(counts.sum())
-        factor = weight.sum() / squares.sum() if squares.sum() > 0 else 0.0
+        # At least one row: sums of squares are at most the square of the sum.
+        factor = max(weight.sum() / squares.sum(), 1 / weight.sum()) if squares.sum() > 0 and weight.sum() > 0 else 0.0
         label = read.column(1) if measure != "rate" else np.zeros(read.n)
         found.append((read.column(0), label, weight * factor))
     name = "weighted_group@1"

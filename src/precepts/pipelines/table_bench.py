@@ -1,0 +1,94 @@
+"""What the tables of `precepts align table` work with: a model, a policy, cases, a judge, and a place to keep what was made."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from precepts.evals.arms import Known, System, complete, completion_of
+from precepts.evals.scores import items_of, score_row
+from precepts.judges import Judge
+from precepts.models import Model, Sampling, model_name, open_model
+from precepts.pipelines.config import FREQUENCY_PENALTY
+from precepts.policy import Policy
+from precepts.runs import Row, Run
+from precepts.types import Case, Completion, content_key
+
+_BATCH = 32
+
+
+class Claim(NamedTuple):
+    """A number of a table: which column, over which rows, in which slice; `other` is the second column of a difference."""
+
+    name: str
+    score: str
+    where: Mapping[str, Any] = {}
+    slice: Mapping[str, str] = {}
+    other: str | None = None
+    better: str = "higher"
+
+
+class Bench(NamedTuple):
+    """What a table works with."""
+
+    run: Run
+    ref: str
+    policy: Policy
+    cases: Sequence[Case]
+    max_tokens: int
+    judge: Judge
+    known: Known | None = None
+
+    @property
+    def sampling(self) -> Sampling:
+        """As in `align eval`."""
+        return Sampling(max_tokens=self.max_tokens, frequency_penalty=FREQUENCY_PENALTY)
+
+    def write(self, part: str, cases: Sequence[Case], system: System | None = None) -> list[Completion]:
+        """Completions of some cases, kept in a stage of that name; a stage that is there is read, and so is what was measured before."""
+        stage = self.run.stage(part)
+        stage.begin(
+            {"model": self.ref, "cases": [c.model_dump(mode="json") for c in cases], "max_tokens": self.max_tokens}
+        )
+        return complete(
+            cases, model=lambda: open_model(self.ref), name=model_name(self.ref), run=stage, label=part, known=self.known,
+            sampling=self.sampling, seed=0, system=system,
+        )  # fmt: skip
+
+    def scored(
+        self, cases: Sequence[Case], completions: Sequence[Completion], policy: Policy | None = None
+    ) -> list[Row]:
+        """What each answer did, as the judge of evaluations sees it."""
+        under = policy or self.policy
+        items = items_of(cases, completions, under)
+        return [score_row(item, judgment, under) for item, judgment in zip(items, self.judge.judge(items), strict=True)]
+
+    def go_on(self, part: str, cases: Sequence[Case], heads: Sequence[str]) -> list[Completion]:
+        """Answers written after a given reasoning, one a case, kept in a stage of that name."""
+        stage = self.run.stage(part)
+        stage.begin(
+            {"model": self.ref, "cases": [c.id for c in cases], "heads": list(heads), "max_tokens": self.max_tokens}
+        )
+        loaded: list[Model] = []
+        at = {case.id: place for place, case in enumerate(cases)}
+        name = model_name(self.ref)
+
+        def make(number: int, ids: Sequence[str]) -> list[Row]:
+            if not loaded:
+                loaded.append(open_model(self.ref))
+            places = [at[i] for i in ids]
+            made = loaded[0].generate(
+                [cases[p].messages for p in places], sampling=self.sampling, prefills=[heads[p] for p in places],
+            )  # fmt: skip
+            keys = [content_key(name, cases[p].id, heads[p]) for p in places]
+            return [
+                completion_of(cases[p], result, model=name, key=key, seed=0, batch=number, opener=None).model_dump(
+                    mode="json"
+                )
+                for p, result, key in zip(places, made, keys, strict=True)
+            ]
+
+        planned = [[case.id for case in cases[start : start + _BATCH]] for start in range(0, len(cases), _BATCH)]
+        return [
+            Completion.model_validate(row) for _, found in stage.batches("completions", planned, make) for row in found
+        ]
