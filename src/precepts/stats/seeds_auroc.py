@@ -69,7 +69,7 @@ def crossed_aurocs(columns: Columns, num_scores: int, *, resamples: int, seed: i
     weight_SKR = np.where(np.isfinite(replicates), seed_RS.T[:, None, :], 0.0)
     with np.errstate(invalid="ignore", divide="ignore"):
         crossed = (np.nan_to_num(replicates) * weight_SKR).sum(0) / weight_SKR.sum(0)
-    return values.mean(0), crossed.T
+    return values.mean(0), np.clip(crossed.T, 0.0, 1.0)
 
 
 @estimator("crossed_auroc", version=1, params=("resamples",))
