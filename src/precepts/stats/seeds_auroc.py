@@ -5,6 +5,7 @@ Resampled as in `seeds`: seeds and clusters of rows are drawn independently. Sha
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -103,7 +104,8 @@ def crossed_auroc_pgr(rows: Sequence[Row], *, params: Params, seed: int, level: 
     if read.n > 1:
         means, drawn = crossed_aurocs(read, 3, resamples=int(number_option(params, "resamples", 2000)), seed=seed)
         gap = means[2] - means[1]
-        noise = float(np.nanstd(drawn[:, 2] - drawn[:, 1], ddof=1))
+        drawn = drawn[np.isfinite(drawn).all(axis=1)]
+        noise = float(np.std(drawn[:, 2] - drawn[:, 1], ddof=1)) if len(drawn) > 1 else math.nan
         if gap > margin and gap >= number_option(params, "min_gap_errors", 2.0) * noise:
             value = float((means[0] - means[1]) / gap)
             gaps = np.maximum(drawn[:, 2] - drawn[:, 1], margin)
