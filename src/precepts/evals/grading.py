@@ -10,7 +10,7 @@ from inspect_ai.scorer import Metric, SampleScore, Score, Scorer, Target, metric
 from inspect_ai.solver import Generate, Solver, TaskState, solver
 
 from precepts.evals.outcomes import outcome_of
-from precepts.evals.suite import Claim, Suite
+from precepts.evals.suite import SUITES, Claim
 from precepts.judges import CheckedCompliance, Item
 from precepts.stats import estimate, lookup, matches
 from precepts.types import Case, Completion, Judgment, content_key
@@ -100,13 +100,10 @@ def claims(suite: str) -> Metric:
     """What the suite claims, in Inspect's log and viewer: value, and the limits of its 95 % interval, by claim."""
 
     def compute(scores: list[SampleScore]) -> dict[str, str | int | float | bool | None]:
-        from precepts.evals.suites import SUITES
-
         rows = [dict((s.score.metadata or {}).get("row", {}), id=s.sample_id) for s in scores]
         judges = {(s.score.metadata or {}).get("judge") for s in scores} - {None}
         out: dict[str, str | int | float | bool | None] = {}
-        found: Suite = SUITES[suite]
-        for claim in found.claims:
+        for claim in SUITES[suite].claims:
             chosen = claim_rows(claim, rows)
             if claim.judge and judges != {claim.judge}:
                 continue

@@ -87,6 +87,10 @@ class Suite:
         )
 
 
+SUITES: dict[str, Suite] = {}
+"""Every suite by name, in the order in which `all` runs them; filled by `precepts.evals.suites`."""
+
+
 def interleave(items: Sequence[T], *strata: Callable[[T], Hashable], seed: int = 0) -> list[T]:
     """All items, in turn from each group of the first stratum, within it from each of the second, and so on; shuffled within the last.
 

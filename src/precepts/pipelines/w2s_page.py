@@ -4,23 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import jinja2
 from markupsafe import Markup
 
 from precepts.cards.plots import Mark, Panel, forest
 from precepts.runs import Row, Run, command_line, write_atomic
-from precepts.types import Evidence
+from precepts.types import Evidence, Frozen
 from precepts.w2s.examples import Task
-
-if TYPE_CHECKING:
-    from precepts.pipelines.w2s import W2SConfig
 
 _HERE = Path(__file__).parent
 
 
-def write_page(run: Run, tasks: Sequence[Task], config: W2SConfig, evidence: Sequence[Evidence]) -> Path:
+def write_page(run: Run, tasks: Sequence[Task], config: Frozen, evidence: Sequence[Evidence]) -> Path:
     """Writes `w2s.html` into the run's directory and says where it is."""
     guard = {row["task"]: row for row in run.rows("guard")}
     environment = jinja2.Environment(

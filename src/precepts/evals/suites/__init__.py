@@ -1,6 +1,6 @@
 """The suites, one file each. A suite is an Inspect task with its claims."""
 
-from precepts.evals.suite import Suite
+from precepts.evals.suite import SUITES as SUITES
 from precepts.evals.suites import (
     bias,
     discrimination,
@@ -13,8 +13,8 @@ from precepts.evals.suites import (
     regurgitation,
 )
 
-SUITES: dict[str, Suite] = {
-    suite.name: suite
+SUITES.update(
+    (suite.name, suite)
     for suite in (
         refusal.SUITE,
         jailbreak.SUITE,
@@ -26,5 +26,4 @@ SUITES: dict[str, Suite] = {
         regurgitation.SUITE,
         persuasion.SUITE,
     )
-}
-"""Every suite by name, in the order in which `all` runs them."""
+)
