@@ -22,7 +22,7 @@ demo: model
 	$(RUN) align starter --limit 5000 --out runs/demo
 
 test: model
-	$(BIN)/pytest -q
+	$(BIN)/pytest -q -n 2
 
 check: install
 	$(BIN)/ruff check
