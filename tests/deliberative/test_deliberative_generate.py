@@ -58,6 +58,17 @@ def test_what_a_written_teacher_says_is_kept_as_it_is(policy: Policy) -> None:
     assert model.calls[0].seeds == [3]
 
 
+def test_a_written_teacher_that_is_served_elsewhere_is_not_begun_for(policy: Policy) -> None:
+    inner = ScriptedModel("t", lambda conversation: "all its own")
+
+    class Served:
+        name = "served"
+        generate = inner.generate
+
+    (made,) = generate([FREE], teacher=Served(), policy=policy, mode="written", sampling=Sampling(), seeds=[3])
+    assert (made.text, inner.calls[0].prefills) == ("all its own", None)
+
+
 def test_guided_reasoning_comes_from_the_clause_and_not_from_the_teacher(policy: Policy) -> None:
     model = ScriptedModel("t", lambda conversation: "Cut above a bud. Then wait.")
     (made,) = generate([FREE], teacher=model, policy=policy, mode="guided", sampling=Sampling(), seeds=[0])

@@ -176,6 +176,15 @@ def test_a_frequency_penalty_counts_what_each_answer_holds(engine: Any, asked: A
     assert expected != texts(engine, asked)
 
 
+@BOTH
+def test_the_penalty_stays_with_its_row_when_others_have_ended(engine: Any, asked: Any):
+    engine.eos_ids = [*engine.eos_ids, penalised(engine, asked[0], 0.8)[2]]  # the first row ends early now
+    rows = [penalised(engine, c, 0.8) for c in asked]
+    assert len({len(row) for row in rows}) > 1
+    expected = [decode(engine, row) for row in rows]
+    assert texts(engine, asked, sampling=Sampling(NUM_NEW, frequency_penalty=0.8)) == expected
+
+
 def an_opening(engine: Any, asked: Any) -> tuple[str, int]:
     """What some rows, and not all, write first; and its number of tokens."""
     tokens = [reference(engine, c) for c in asked]

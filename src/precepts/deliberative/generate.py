@@ -34,6 +34,12 @@ likeliest under any verdict, and a small student refuses what it has decided to 
 """
 
 
+_ANSWERS: dict[Disposition, str] = {
+    "refuse": "I'm sorry, but I can't help with that.",
+    "comply": "Sure. This is how it is done.",
+    "safe_complete": "I'm not a professional, but I can say what usually helps.",
+}
+"""What stands for an answer where a clause gives no example of one."""
 _SENTENCES: dict[Disposition, int] = {"refuse": 1, "comply": 2, "safe_complete": 2}
 _CLOSING = ("", ".", ",", "!", "?", ":", ";")
 _SENTENCE_END = re.compile(r"[.!?][\"'”’)]?(?=\s|\Z)")
@@ -51,15 +57,13 @@ def governing_clause(case: Case, policy: Policy) -> Clause | None:
 def teacher_conversation(case: Case, policy: Policy, *, mode: Mode) -> Conversation:
     """What the teacher reads: the brief of the case's category and the instructions, then the conversation."""
     clause = governing_clause(case, policy)
+    category = policy.category_of(clause.id).id if clause else case.category
     shown: list[Message] = []
     if mode == "guided" and clause is not None:
         parts = [policy.styles.get(clause.kind, ""), _prompt("guided.txt")]
     else:
-        category = (
-            policy.category_of(clause.id) if clause else policy.category(case.category) if case.category else None
-        )
-        shown = _shown(category.clauses if category else ())
-        parts = [brief(policy, category.id if category else None), _prompt("written.txt")]
+        parts = [brief(policy, category), _prompt("written.txt")]
+        shown = _shown(policy.category(category).clauses) if category else []
     own = [m.content for m in case.messages if m.role == "system"]
     rest = [m for m in case.messages if m.role != "system"]
     return (Message(role="system", content="\n\n".join([*parts, *own])), *shown, *rest)
@@ -69,9 +73,8 @@ def _shown(clauses: Sequence[Clause]) -> list[Message]:
     """A turn and its completion for each clause, its own text standing for a request: the form is shown, and what each clause decides."""
     turns: list[Message] = []
     for clause in clauses:
-        keeps = clause.examples.keeps
-        answer = keeps[0] if keeps else f"{OPENINGS[clause.kind]} that." if clause.kind == "refuse" else clause.reason
-        completion = reasoning(verdict=clause.kind, clause=clause.id, why=clause.reason) + answer
+        answers = clause.examples.keeps or (_ANSWERS[clause.kind],)
+        completion = reasoning(verdict=clause.kind, clause=clause.id, why=clause.reason) + answers[0]
         turns += [Message(role="user", content=clause.text), Message(role="assistant", content=completion)]
     return turns
 

@@ -55,12 +55,7 @@ def corrected(
         root: The run, or the directory that holds `eval/`.
         cards: Calibrations that are used before those in `runs/judges`.
         arms: Only these (set, arm); by default all. Evidence of the others stays as it is.
-
-    Raises:
-        PreceptsError: If a named card cannot be read.
     """
-    for path in cards:
-        load_card(path)
     known = [*cards_in(list(cards)), *cards_in([CARDS])]
     home = Run(root).stage("eval").stage(CORRECTED)
     kept = [Evidence.model_validate(row) for row in home.rows("evidence")]

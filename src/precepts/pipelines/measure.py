@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from precepts.errors import InputError
+from precepts.judges.card import load_card
 from precepts.models import model_name
 from precepts.pipelines.config import cases_of, config_of, policy_of, sample
 from precepts.pipelines.corrected import corrected
@@ -46,7 +47,12 @@ def measure(
     """Measures a model on a set, keeping everything in the run (or in `out`), so that the numbers can be recomputed.
 
     `cards` are calibrations of the judge, by which refusal rates are corrected; those in `runs/judges` are used too.
+
+    Raises:
+        PreceptsError: If a named card cannot be read, before anything is generated.
     """
+    for path in cards:
+        load_card(path)
     own, trained = _owner(target)
     if own is not None and source == OWN_TEST:
         name, cases = f"{OWN_TEST}-all", sample(cases_of(own, "test"), limit, seed=0, pairs=True)
