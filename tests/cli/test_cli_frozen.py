@@ -10,7 +10,7 @@ import typer
 
 from precepts.cli import app
 
-_CHOICES = "--cases --model --teacher --judge --mode --out --seed --limit --max-steps --tune"
+_CHOICES = "--cases --model --teacher --judge --mode --out --seed --limit --max-steps --tune --epochs"
 COMMANDS = {
     "": "--version",
     "align": "",

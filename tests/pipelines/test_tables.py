@@ -228,3 +228,13 @@ def test_a_judge_card_that_fits_corrects_what_was_measured(cli: Any, finished: A
     assert {e.slice["card"] for e in evidence if e.claim.endswith("corrected")} == {"labels.jsonl"}
     assert [one.path for one in cards_in([tmp_path / "runs" / "judges"])] == [tmp_path / "runs" / "judges" / "rules"]
     assert cards_in([tmp_path / "none"]) == []
+
+
+def test_a_judge_card_that_is_not_there_is_told_before_anything_is_generated(
+    cli: Any, finished: Any, tmp_path: Path
+) -> None:
+    out = tmp_path / "measured"
+    done = cli("align", "eval", finished.model, "--cases", finished.run / "cases.jsonl", "--judge-card", tmp_path / "none", "--out", out)  # fmt: skip
+    assert done.code == 2
+    assert str(tmp_path / "none") in done.err
+    assert not out.exists()
