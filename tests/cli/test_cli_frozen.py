@@ -21,7 +21,7 @@ COMMANDS = {
     "align eval": "target --cases --baseline --policy --limit --seed --max-tokens --judge-card --out --json",
     "align card": "target",
     "align ablate": "runs --arm --cases --limit --max-tokens --out --json",
-    "align table": "name target --model --policy --cases --clause --limit --max-tokens --out --json",
+    "align table": "name target --model --policy --cases --clause --limit --max-tokens --translations --monitor --out --json",
     "audit": "",
     "audit labels": "source --decision --out --json",
     "audit model": "source --decision --out --json",

@@ -202,7 +202,9 @@ def _write_evidence(
         for arms, claims, categories in ((measured, tested, True), (rewarded, REWARD_CLAIMS, False)):
             by_name = {arm.name: arm for arm in arms}
             for arm in arms:
-                evidence += arm_evidence(arm, root=root, policy=digest, own=own and categories, categories=categories, claims=claims)
+                evidence += arm_evidence(
+                    arm, root=root, policy=digest, own=own and categories, categories=categories, claims=claims
+                )
                 for other in (baseline, *_COMPARED.get(arm.name, ())):
                     if other in by_name and other != arm.name:
                         evidence += paired_evidence(arm, by_name[other], root=root, policy=digest, claims=claims)

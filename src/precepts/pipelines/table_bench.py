@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from precepts.evals.arms import Known, System, complete, completion_of
+from precepts.evals.languages import Table
 from precepts.evals.scores import items_of, score_row
 from precepts.judges import Judge
 from precepts.models import Model, Sampling, model_name, open_model
@@ -18,7 +19,10 @@ _BATCH = 32
 
 
 class Claim(NamedTuple):
-    """A number of a table: which column, over which rows, in which slice; `other` is the second column of a difference."""
+    """A number of a table: which column, over which rows, in which slice; `other` is the second column of a difference.
+
+    With a `label`, the AUC of the column for rows whose label is 1 against 0.
+    """
 
     name: str
     score: str
@@ -26,6 +30,11 @@ class Claim(NamedTuple):
     slice: Mapping[str, str] = {}
     other: str | None = None
     better: str = "higher"
+    label: str | None = None
+
+
+Made = tuple[list[Row], list[Claim]]
+"""Rows of a table, and what is claimed of them."""
 
 
 class Bench(NamedTuple):
@@ -38,6 +47,8 @@ class Bench(NamedTuple):
     max_tokens: int
     judge: Judge
     known: Known | None = None
+    translations: Table | None = None
+    monitor: Judge | None = None
 
     @property
     def sampling(self) -> Sampling:
