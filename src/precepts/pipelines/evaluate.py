@@ -21,7 +21,7 @@ from precepts.pipelines.judging import test_judge
 from precepts.pipelines.rl import ARM, STAGE, finished_starts, options_of, reward_of
 from precepts.policy import Policy, brief
 from precepts.progress import progress
-from precepts.runs import Run, file_digest
+from precepts.runs import PLAN, Run, file_digest
 from precepts.types import Case, Completion, Evidence, content_key
 
 BASE, IN_PROMPT, SFT = "base", "policy in prompt", "sft"
@@ -113,8 +113,8 @@ def evaluate(
     rewarder: list[Judge] = []
     for spec in arms:
         run = home.stage(spec.directory)
-        name = model_name(spec.model)
         digest = weights_of(spec.model)
+        name = begun_name(run, spec.model, digest)
         run.begin(
             {
                 "arm": spec.name,
@@ -230,10 +230,16 @@ def _known(spec: ArmSpec, weights: str | None) -> Known | None:
 
 def measured_before(folder: Path, weights: str | None) -> Known | None:
     """What an arm's directory holds, if it was measured with these weights."""
-    told = Run(folder).plan if (folder / "plan.json").exists() else {}
+    told = Run(folder).plan if (folder / PLAN).exists() else {}
     if weights is None or told.get("weights") != weights:
         return None
     return Known(str(told["model"]), {row["case_id"]: row for row in Run(folder).rows("completions")})
+
+
+def begun_name(run: Run, ref: str, weights: str | None) -> str:
+    """What a directory calls the model: as when it was begun, if the weights are the same, so that a run can be moved; else by the reference."""
+    told = run.plan if (run.path / PLAN).exists() else {}
+    return str(told["model"]) if weights is not None and told.get("weights") == weights else model_name(ref)
 
 
 def weights_of(ref: str) -> str | None:

@@ -24,7 +24,7 @@ from precepts.judges import Judge
 from precepts.judges.measure import filled
 from precepts.models import model_name
 from precepts.pipelines.config import cases_of, policy_of, sample
-from precepts.pipelines.evaluate import measured_before, set_cases, weights_of
+from precepts.pipelines.evaluate import begun_name, measured_before, set_cases, weights_of
 from precepts.pipelines.judging import open_judge, test_judge
 from precepts.pipelines.measure import OWN_TEST
 from precepts.pipelines.policy_diff import open_policy
@@ -96,10 +96,13 @@ def table(
         / "tables"
         / (name if model is None else f"{name}-{model_name(model).replace('/', '-')}")
     )
+    weights = weights_of(ref)
+    called = begun_name(home, ref, weights)
     home.begin(
         {
             "table": name,
-            "model": model_name(ref),
+            "model": called,
+            "weights": weights,
             "cases": [c.id for c in chosen],
             "policy": found.digest,
             "max_tokens": max_tokens,
@@ -108,11 +111,11 @@ def table(
     )
     with home.locked():
         known = _measured(own, ref) if own else None
-        bench = Bench(home, ref, found, chosen, max_tokens, judge or test_judge(), known, in_languages, watcher)
+        bench = Bench(home, ref, called, found, chosen, max_tokens, judge or test_judge(), known, in_languages, watcher)
         rows, claims = TABLES[name](bench)
         home.write("rows", rows)
         evidence = _evidence(
-            home, name, rows, claims, model=model_name(ref), policy=f"{found.id}@{found.digest}", judge=bench.judge.name
+            home, name, rows, claims, model=called, policy=f"{found.id}@{found.digest}", judge=bench.judge.name
         )
         home.write("evidence", evidence)
         home.finish(rows=len(rows), judge=bench.judge.name)
