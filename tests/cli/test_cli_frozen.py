@@ -18,6 +18,7 @@ COMMANDS = {
     "align data": f"target {_CHOICES} --since",
     "align sft": f"target {_CHOICES} --since",
     "align rl": "target --start --prompts --samples --answer-only --judge",
+    "align distill": "target --prompts",
     "align eval": "target --cases --baseline --policy --limit --seed --max-tokens --judge-card --out --json",
     "align card": "target",
     "align ablate": "runs --arm --cases --limit --max-tokens --out --json",

@@ -179,6 +179,23 @@ def rl(
     print(f"next:  precepts align eval {run.path}   (measures the arm {ARM[options.start]} beside the others)")
 
 
+@app.command("distill")
+def distill(
+    target: Annotated[str, typer.Argument(help="A run of align.")],
+    prompts: Annotated[int, typer.Option(help="So many training prompts, each answered once and compared.")] = 256,
+) -> None:
+    """Optional: the untrained model learns to do without the policy what it does with it in its prompt."""
+    from precepts.pipelines.align import align
+    from precepts.pipelines.distill import ARM, STAGE, DistillOptions
+    from precepts.runs import Run
+
+    run = Run(target)
+    align(run, stages=("distill",), distill=DistillOptions(num_prompts=prompts))
+    print(f"curve: {run.path / STAGE / 'curve.jsonl'}")
+    print(f"chat:  precepts chat {run.path / STAGE}")
+    print(f"next:  precepts align eval {run.path}   (measures the arm {ARM} beside the others)")
+
+
 @app.command("eval")
 def evaluate(
     target: Annotated[str, typer.Argument(help="A run, or any model reference.")],

@@ -17,6 +17,8 @@ from precepts.evals.scores import judge_all, reward_rows
 from precepts.judges import Judge
 from precepts.models import Model, Sampling, model_name, open_model
 from precepts.pipelines.config import FREQUENCY_PENALTY, AlignConfig, cases_of, policy_of, sample
+from precepts.pipelines.distill import ARM as DISTILLED
+from precepts.pipelines.distill import distilled
 from precepts.pipelines.judging import test_judge
 from precepts.pipelines.rl import ARM, STAGE, finished_starts, options_of, reward_of
 from precepts.policy import Policy, brief
@@ -25,7 +27,7 @@ from precepts.runs import PLAN, Run, file_digest
 from precepts.types import Case, Completion, Evidence, content_key
 
 BASE, IN_PROMPT, SFT = "base", "policy in prompt", "sft"
-_COMPARED = {SFT: (IN_PROMPT,), ARM["sft"]: (IN_PROMPT, SFT), ARM["base"]: (SFT,)}
+_COMPARED = {SFT: (IN_PROMPT,), DISTILLED: (IN_PROMPT, SFT), ARM["sft"]: (IN_PROMPT, SFT), ARM["base"]: (SFT,)}
 """With which arms, beside the baseline, an arm is compared."""
 
 IFEVAL = "ifeval"
@@ -47,7 +49,7 @@ class ArmSpec(NamedTuple):
 
 
 def own_arms(run: Run, config: AlignConfig, policy: Policy) -> list[ArmSpec]:
-    """The arms of a run: the base model bare, the same with the policy in its prompt, the trained model bare, and what was reinforced.
+    """The arms of a run: the base model bare, the same with the policy in its prompt, the trained model bare, and what was reinforced or distilled.
 
     The second is given the brief of the case's own category: more than it would know in use.
     """
@@ -57,6 +59,7 @@ def own_arms(run: Run, config: AlignConfig, policy: Policy) -> list[ArmSpec]:
         ArmSpec(IN_PROMPT, config.model, with_policy(policy)),
         ArmSpec(SFT, f"run:{run.path}"),
         *reinforced,
+        *([ArmSpec(DISTILLED, f"run:{run.path / DISTILLED}")] if distilled(run) else []),
     ]
     return [with_earlier(arm, config.since) for arm in arms]
 
