@@ -15,7 +15,8 @@ TITLES: Mapping[str, str] = {
     "base_rate": "outcome rate", "calibration": "over-prediction", "threshold_outcome": "over-prediction at the threshold",
     "auc": "AUC", "selection_rate": "selection rate", "true_positive_rate": "true positive rate",
     "false_positive_rate": "false positive rate", "precision": "precision", "accuracy": "accuracy",
-    "calibration_slope": "calibration slope", "ecce": "ECCE",
+    "calibration_slope": "calibration slope", "calibration_intercept": "calibration intercept", "ecce": "ECCE",
+    "ecce_sigma": "ECCE in σ (1.6 by chance)",
 }  # fmt: skip
 
 FURTHER = (
@@ -86,7 +87,9 @@ _CALIBRATION = (
     "calibration",
     "threshold_outcome",
     "calibration_slope",
+    "calibration_intercept",
     "ecce",
+    "ecce_sigma",
     "auc",
     "mean_error",
     "mean_absolute_error",

@@ -44,6 +44,11 @@ def counted_auc(scores: FloatArray, outcomes: FloatArray, counts: FloatArray) ->
     distinct, place = np.unique(scores, return_inverse=True)
     ones = np.bincount(place, counts * outcomes, minlength=distinct.size)
     zeros = np.bincount(place, counts * (1 - outcomes), minlength=distinct.size)
+    return auc_of_counts(ones, zeros)
+
+
+def auc_of_counts(ones: FloatArray, zeros: FloatArray) -> CountedAuc | None:
+    """The same from how often each outcome has each score, lowest score first; both of shape (scores,)."""
     num_1, num_0 = float(ones.sum()), float(zeros.sum())
     if not num_1 or not num_0:
         return None
@@ -86,9 +91,12 @@ def group_auc(rows: Sequence[Row], *, params: Params, seed: int, level: float) -
         num_unscored += sum(int(r["count"]) for r in side if isinstance(r["count"], int | float)) - int(
             read.column(2).sum()
         )
-    unit = "difference" if len(sides) == 2 else "auc"
+    return auc_metric(found, n=n, num_unscored=num_unscored, level=level)
+
+
+def auc_metric(found: Sequence[CountedAuc | None], *, n: int, num_unscored: int, level: float) -> Metric:
+    """`group_auc@1` of one side or two; None where a side lacks an outcome."""
     whole = [one for one in found if one is not None]
-    if len(whole) < len(found):
-        return as_metric("group_auc@1", None, None, level=level, n=n, num_unscored=num_unscored, unit=unit)
-    value, interval = auc_against(whole, level=level)
-    return as_metric("group_auc@1", value, interval, level=level, n=n, num_unscored=num_unscored, unit=unit)
+    made = auc_against(whole, level=level) if len(whole) == len(found) else (None, None)
+    unit = "difference" if len(found) == 2 else "auc"
+    return as_metric("group_auc@1", *made, level=level, n=n, num_unscored=num_unscored, unit=unit)
