@@ -27,20 +27,20 @@ class GroupSums:
 
     def __init__(self, cells: ModelCells, grouping: str) -> None:
         """Codes the groups; sums are made when a measure is first asked for."""
-        self._frame = cells.frame
         texts, self.codes = np.unique(cells.frame[grouping].to_numpy(), return_inverse=True)
         self.names: list[str] = [str(text) for text in texts]
         self.decided = np.array([contrasted(name) for name in self.names])
+        self._columns = cells.columns()
         self.count = self.column("count")
         self._made: dict[Any, FloatArray] = {}
 
     def column(self, name: str) -> FloatArray:
         """A column of the cells as numbers, NaN where it is null, shape (cells,)."""
-        return self._frame[name].cast(float).fill_null(float("nan")).to_numpy()
+        return self._columns[name]
 
     def kept(self, where: Mapping[str, Any]) -> Any:
         """Which cells are among the rows of a measure, shape (cells,)."""
-        mask = np.ones(len(self._frame), dtype=bool)
+        mask = np.ones(self.count.size, dtype=bool)
         for key, value in where.items():
             mask &= np.isin(self.column(key), np.asarray(value, dtype=np.float64))
         return mask
