@@ -14,7 +14,7 @@ from scipy.special import expit, logit, ndtri
 from scipy.stats import binom
 
 from precepts.stats import Moments, detection, newcombe_interval, recalibration, wilson_interval
-from precepts.stats.confusion import confusion_replicates, quantiles_of, range_interval
+from precepts.stats.confusion import Method, confusion_replicates, quantiles_of, range_interval
 from precepts.stats.group_auc import auc_against, auc_of_counts
 from precepts.stats.ratios import gap_difference_interval, normal_interval
 
@@ -102,8 +102,7 @@ def auc(n: int, rate: float, runs: int, seed: int) -> tuple[float, float]:
     _, counts = _drawn(n, rate, runs, seed)
     _, shares, chance = _law(rate)
     found = [auc_of_counts(ones, zeros) for zeros, ones in counts]
-    # Fewer than two of an outcome have no spread to go by.
-    limits = [one.interval(level=0.95) if one is not None and min(one.num_1, one.num_0) > 1 else None for one in found]
+    limits = [None if one is None else auc_against([one], level=0.95)[1] for one in found]
     return _share(limits, _area(shares * chance, shares * (1 - chance)))
 
 
@@ -114,8 +113,8 @@ def auc_gap(n: int, rate: float, runs: int, seed: int) -> tuple[float, float]:
     limits = []
     for (zeros, ones), (more_zeros, more_ones) in zip(counts, others, strict=True):
         pair = auc_of_counts(ones, zeros), auc_of_counts(more_ones, more_zeros)
-        fit = all(one is not None and min(one.num_1, one.num_0) > 1 for one in pair)
-        limits.append(auc_against([one for one in pair if one is not None], level=0.95)[1] if fit else None)
+        whole = [one for one in pair if one is not None]
+        limits.append(auc_against(whole, level=0.95)[1] if len(whole) == 2 else None)
     return _share(limits, 0.0)
 
 
@@ -155,12 +154,21 @@ def criterion(n: int, rate: float, runs: int, seed: int) -> tuple[float, float]:
 
 def bca_rate(n: int, rate: float, runs: int, seed: int) -> tuple[float, float]:
     """BCa on counts, of a selection rate; each run is a group of one table, as the bootstrap draws all groups at once."""
+    return _bootstrapped(n, rate, runs, seed, "bca")
+
+
+def auto_rate(n: int, rate: float, runs: int, seed: int) -> tuple[float, float]:
+    """The same by `auto`: Wilson's limits where events are few."""
+    return _bootstrapped(n, rate, runs, seed, "auto")
+
+
+def _bootstrapped(n: int, rate: float, runs: int, seed: int, method: Method) -> tuple[float, float]:
     rng, runs = np.random.default_rng(seed), min(runs, 500)
     yes = rng.binomial(n, rate, runs).astype(float)
     counts = np.stack([n - yes, yes, np.zeros(runs), np.zeros(runs)], axis=1)
     names = ("selection_rate",)
     drawn = confusion_replicates(counts, names, replicates=1000, seed=seed)
-    low, high = quantiles_of(drawn.groups, (0.025, 0.975), counts=counts, names=names, method="bca")[:, :, 0]
+    low, high = quantiles_of(drawn.groups, (0.025, 0.975), counts=counts, names=names, method=method)[:, :, 0]
     return _share(list(zip(low, high, strict=True)), rate)
 
 
@@ -187,9 +195,9 @@ INTERVALS: Mapping[str, Coverage] = {
     "rate (Wilson)": wilson, "difference of rates (Newcombe)": newcombe, "over-prediction": over_prediction,
     "over-prediction, gap": over_prediction_gap, "AUC (DeLong, logit)": auc, "AUC, gap": auc_gap,
     "calibration slope": slope, "d′": dprime, "criterion c": criterion, "rate (BCa on counts)": bca_rate,
+    "rate (Wilson or BCa, auto)": auto_rate,
     "range of five equal groups": range_of_groups,
 }  # fmt: skip
-EXPECTED: Mapping[str, Callable[[int, float], bool]] = {}
 
 
 def table(runs: int, seed: int, only: str = "") -> None:
@@ -208,4 +216,4 @@ def table(runs: int, seed: int, only: str = "") -> None:
 
 if __name__ == "__main__":
     given = sys.argv[1:] + ["", ""]
-    table(int(given[0] or 1000), int(given[1] or 0), given[2] if len(given) > 4 else "")
+    table(int(given[0] or 1000), int(given[1] or 0), given[2])

@@ -8,7 +8,7 @@ from typing import Any, Literal, NamedTuple
 from precepts.audits.cells import act_at
 from precepts.audits.decision import Decision
 
-_WEIGHTED: Mapping[str, str] = {"group_rate@1": "rate", "calibration_gap@1": "gap", "group_auc@1": "auc"}
+_WEIGHTED: Mapping[str, str] = {"group_rate@1": "rate", "calibration_gap@1": "gap", "group_auc@2": "auc"}
 
 
 class Measure(NamedTuple):
@@ -48,7 +48,7 @@ def measures(decision: Decision) -> list[Measure]:
         Measure("base_rate", "group_rate@1", "outcome", None, {}),
         Measure("calibration", "calibration_gap@1", predicted, "outcome", {}),
         # Ranks are taken over score bins, within which cells of unlike outcomes have unlike means.
-        Measure("auc", "group_auc@1", "bin", "outcome", {}, "higher"),
+        Measure("auc", "group_auc@2", "bin", "outcome", {}, "higher"),
         Measure("selection_rate", "group_rate@1", "decision", None, {}),
         Measure("true_positive_rate", "group_rate@1", "decision", None, {"outcome": 1}, "higher"),
         Measure("false_positive_rate", "group_rate@1", "decision", None, {"outcome": 0}, "lower"),

@@ -75,7 +75,7 @@ class GroupSums:
 
     def abroca(self, name: str, *, resamples: int, level: float) -> Metric:
         """The area between the ROC curves of a group and of all other groups that were decided on."""
-        auc = Measure("auc", "group_auc@1", "bin", "outcome", {})
+        auc = Measure("auc", "group_auc@2", "bin", "outcome", {})
         sums = self._sums(auc, None)
         mine = sums[self.names.index(name)]
         others = sums[self.decided].sum(axis=0) - mine
@@ -112,7 +112,7 @@ class GroupSums:
         head = [unscored, n]
         if weighted is not None:
             head += [self.total(self.column("weight_sq") * scored), *moments]
-        place = np.unique(x, return_inverse=True)[1] if measure.estimator == "group_auc@1" else np.zeros(x.size, int)
+        place = np.unique(x, return_inverse=True)[1] if measure.estimator == "group_auc@2" else np.zeros(x.size, int)
         bins = int(place.max(initial=0)) + 1
         by_score = [
             np.bincount(self.codes * bins + place, size * one, minlength=len(self.names) * bins).reshape(-1, bins)
@@ -150,7 +150,7 @@ class GroupSums:
             n = float(self.count[side].sum())
             if not n:
                 return np.zeros(x.size)
-            if measure.estimator == "group_auc@1":
+            if measure.estimator == "group_auc@2":
                 value = placements(x[side], y[side], self.count[side])
             else:
                 value = x[side] - y[side]

@@ -49,7 +49,7 @@ def weighted_metric(
         else:
             areas = [auc_of_counts(side.ones * side.factor, side.zeros * side.factor) for side in sides]
             whole = [one for one in areas if one is not None]
-            found = auc_against(whole, level=level) if len(whole) == len(areas) else found
+            found = auc_against(whole, level=level, version=1) if len(whole) == len(areas) else found
     return as_metric("weighted_group@1", *found, level=level, n=n, num_unscored=num_unscored, unit=unit)
 
 
