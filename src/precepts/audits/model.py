@@ -17,8 +17,10 @@ from precepts.audits.decision import Decision
 from precepts.audits.measures import Measure, described, measures
 from precepts.audits.sums import GroupSums
 from precepts.audits.verdicts import Finding, above, adjusted, times_more, within
-from precepts.stats import max_t_critical, nearest_correlation, wilson_interval
+from precepts.audits.tables import JOINED
+from precepts.stats import max_t_critical, nearest_correlation, pooled_rates, wilson_interval
 from precepts.stats.distributions import NORMAL, critical_z
+from precepts.stats.pooled import MOST_GROUPS, no_rate, pooled_metric
 from precepts.types import Evidence, Input, Metric
 
 _MOST_JOINT = 400  # contrasts whose joint law is simulated; beyond it the bound of Šidák, which needs none
@@ -78,6 +80,9 @@ class _Grouping:
         self.decided = [name for name in self.names if contrasted(name)]
         self.key = f"groups.{grouping}"
         self.measures = measures(decision)
+        # Groups that share parts can borrow from each other; a grouping by one column has no parts.
+        fit = JOINED in grouping and 4 <= len(self.decided) <= MOST_GROUPS and not decision.columns.weight
+        self.pooled = [m for m in self.measures if m.estimator == "group_rate@1"] if fit else []
 
     def groups(self) -> list[ModelGroup]:
         sums = self.sums
@@ -124,7 +129,27 @@ class _Grouping:
 
     def levels(self) -> list[Evidence]:
         level, shown = 1 - self.decision.alpha, [*self.measures, *described(self.decision)]
-        return [self._evidence(m, name, level=level) for name in self.names for m in shown]
+        plain = [self._evidence(m, name, level=level) for name in self.names for m in shown]
+        return plain + [self._drawn_together(m, name, level=level) for name in self.decided for m in self.pooled]
+
+    def _drawn_together(self, measure: Measure, name: str, *, level: float, gap: bool = False) -> Evidence:
+        """A rate of an intersection, or its gap, partially pooled over all intersections."""
+        unscored, n, yes = self.sums.rates(measure)
+        some = n + unscored > 0  # a group without any row of the measure is not among the rows of the number either
+        names = [one for one, has in zip(self.decided, some.tolist(), strict=True) if has]
+        metric = no_rate(level=level, against=gap)
+        if name in names:
+            found = pooled_rates(yes[some].tolist(), n[some].tolist(), [tuple(one.split(JOINED)) for one in names])
+            at = names.index(name)
+            lacking = int(unscored[some][at])
+            metric = pooled_metric(found, n[some], at, against=gap, statistic="rate", num_unscored=lacking, level=level)
+        where: dict[str, Any] = {**measure.where} | (
+            {self.key: self.decided} if len(self.decided) < len(self.names) else {}
+        )
+        params: dict[str, Any] = {"score": measure.score, "count": "count", "arm": self.key, "of": name}
+        params |= {"against": "others"} if gap else {}
+        claim = f"{measure.name}_pooled{'_gap' if gap else ''}"
+        return self._row(claim, name, metric, where, params, better=measure.better, gap=gap)
 
     def gaps(self) -> list[Evidence]:
         """Each group against all others, with intervals that hold at once over every measure of the grouping."""
@@ -132,6 +157,8 @@ class _Grouping:
             return []
         level = 2 * NORMAL.cdf(self.critical()) - 1
         out = [self._evidence(m, name, level=level, gap=True) for m in self.measures for name in self.decided]
+        asked = [m for m in self.pooled if m.name in self.decision.margins]
+        out += [self._drawn_together(m, name, level=level, gap=True) for m in asked for name in self.decided]
         return out + ([self._abroca(name) for name in self.decided] if "abroca" in self.decision.margins else [])
 
     def _abroca(self, name: str) -> Evidence:
@@ -160,9 +187,14 @@ class _Grouping:
         for row in contrasts:
             name = row.claim.removeprefix("audit/model/").removesuffix("_gap")
             mine = row.slice["grouping"] == self.grouping and all(row.slice.get(k) == v for k, v in self.part.items())
-            if mine and name in self.decision.margins:
-                out.append(self._finding("gap", name, row, self.decision.margins[name]))
+            plain = name.removesuffix("_pooled")
+            # One verdict a question: from the pooled gap where the record says so, else from the group's own rows.
+            if mine and plain in self.decision.margins and (name != plain) is self._pools(plain):
+                out.append(self._finding("gap", name, row, self.decision.margins[plain]))
         return out
+
+    def _pools(self, name: str) -> bool:
+        return self.decision.pool_intersections and any(m.name == name for m in self.pooled)
 
     def achieved(self) -> list[Finding]:
         """Whether acting at the threshold has the risk that was decided, in every group: score less outcome near it."""
@@ -184,10 +216,11 @@ class _Grouping:
             if measure is None:
                 continue
             for group in self.decided:
-                row = self._evidence(measure, group, level=1 - 2 * self.decision.alpha)
+                make = self._drawn_together if self._pools(name) else self._evidence
+                row = make(measure, group, level=1 - 2 * self.decision.alpha)
                 verdict = above(row.low, row.high, bar)
                 out.append(
-                    Finding(kind="bar", measure=name, grouping=self.grouping, group=group, evidence=row, margin=bar,
+                    Finding(kind="bar", measure=f"{name}_pooled" if self._pools(name) else name, grouping=self.grouping, group=group, evidence=row, margin=bar,
                             verdict=verdict, times_more=self._more(row, bar) if verdict == "not enough data" else None,
                             reason="" if row.n else "no such row in this group")
                 )  # fmt: skip
@@ -216,4 +249,3 @@ class _Grouping:
             return None
         half = (row.high - row.low) / 2
         return times_more(row.value, half, margin, critical=critical_z(row.level), power=self.decision.power)
-

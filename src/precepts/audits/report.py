@@ -135,6 +135,18 @@ def sections(report: Report) -> list[dict[str, Any]]:
         decisions = level_table(report.levels, grouping, part, scores=False)
         if decisions[1]:
             out.append(_section(f"Decisions, {by}", text, decisions))
+        pooled = level_table(report.levels, grouping, part, pooled=True)
+        if pooled[1]:
+            text = (
+                "The same rates, each drawn towards what its parts predict, the more the fewer rows it has. Intervals hold for "
+                f"{percent} of groups on average. Verdicts rest on "
+                + (
+                    "these."
+                    if report.decision.pool_intersections
+                    else "each group's own rows, as the record does not say otherwise."
+                )
+            )
+            out.append(_section(f"Small intersections, partially pooled, {by}", text, pooled))
     if report.raters:
         text = "Raters whose rate in a group differs from the other raters' in the same group."
         out.append(_section("Raters to look at", text, rater_table(report.raters)))

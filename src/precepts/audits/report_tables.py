@@ -30,7 +30,7 @@ FURTHER = (
 """Ends of the claims of gaps that get no verdict of their own."""
 _SUFFIXES: Mapping[str, str] = {
     "_gap_typical_rater": " gap, typical rater", "_gap_without_rater": " gap without the rater", "_of_rater": " of the rater",
-    "_gap_corrected": " gap, gold corrected", "_corrected": ", gold corrected", "_gap_without_gold": " gap, no gold",
+    "_pooled_gap": " gap, pooled", "_pooled": ", pooled", "_gap_corrected": " gap, gold corrected", "_corrected": ", gold corrected", "_gap_without_gold": " gap, no gold",
     "_without_gold": ", no gold", "_gap": " gap",
 }  # fmt: skip
 
@@ -98,17 +98,18 @@ _CALIBRATION = (
 
 
 def level_table(
-    levels: Sequence[Evidence], grouping: str, part: str = "", *, scores: bool | None = None
+    levels: Sequence[Evidence], grouping: str, part: str = "", *, scores: bool | None = None, pooled: bool = False
 ) -> tuple[list[str], list[list[str]]]:
-    """Header and rows: one row a group, one column a measure; only those of scores, or of decisions, if asked for."""
+    """Header and rows: one row a group, one column a measure; only those of scores, of decisions, or pooled, if asked for."""
     rows = [row for row in levels if row.slice["grouping"] == grouping and part_of(row) == part]
+    rows = [row for row in rows if row.claim.endswith("_pooled") is pooled]
     if scores is not None:
         rows = [row for row in rows if (row.claim.rsplit("/", 1)[1] in _CALIBRATION) is scores]
     claims = list(dict.fromkeys(row.claim for row in rows))
     by_group: dict[str, dict[str, Evidence]] = {}
     for row in rows:
         by_group.setdefault(row.slice["group"], {})[row.claim] = row
-    header = ["group", *(title(claim.rsplit("/", 1)[1]) for claim in claims)]
+    header = ["group", *(title(claim.rsplit("/", 1)[1].removesuffix("_pooled")) for claim in claims)]
     body = [[name, *(interval(found[c]) if c in found else "–" for c in claims)] for name, found in by_group.items()]
     return header, body
 

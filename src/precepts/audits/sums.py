@@ -22,6 +22,7 @@ from precepts.stats.ratios import gap_metric, rate_metric
 from precepts.stats.weighted import WeightedSide, weighted_metric
 from precepts.types import Metric
 
+
 class GroupSums:
     """The cells of one grouping as columns, and what each measure needs of them by group."""
 
@@ -64,7 +65,9 @@ class GroupSums:
         unscored = int(round(sum(float(side[0]) for side in sides)))
         n = int(round(sum(float(side[1]) for side in sides)))
         if weighted is not None:
-            return weighted_metric(weighted, [_weighted(side) for side in sides], n=n, num_unscored=unscored, level=level)
+            return weighted_metric(
+                weighted, [_weighted(side) for side in sides], n=n, num_unscored=unscored, level=level
+            )
         if measure.estimator == "group_rate@1":
             return rate_metric([(float(s[2]), float(s[1])) for s in sides], num_unscored=unscored, level=level)
         if measure.estimator == "calibration_gap@1":
@@ -72,6 +75,11 @@ class GroupSums:
             return gap_metric(moments, num_unscored=unscored, level=level)
         areas = [auc_of_counts(*np.split(side[2:], 2)) for side in sides]
         return auc_metric(areas, n=n, num_unscored=unscored, level=level)
+
+    def rates(self, measure: Measure) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """Of a rate: unscored, n and successes of the groups that were decided on, each of shape (groups,)."""
+        unscored, n, yes = self._sums(measure, None)[self.decided].T
+        return unscored, n, yes
 
     def abroca(self, name: str, *, resamples: int, level: float) -> Metric:
         """The area between the ROC curves of a group and of all other groups that were decided on."""

@@ -47,9 +47,7 @@ def abroca(rows: Sequence[Row], *, params: Params, seed: int, level: float) -> M
     return abroca_metric(counts, n=n, num_unscored=unscored, resamples=resamples, seed=seed, level=level)
 
 
-def abroca_metric(
-    counts: FloatArray, *, n: int, num_unscored: int, resamples: int, seed: int, level: float
-) -> Metric:
+def abroca_metric(counts: FloatArray, *, n: int, num_unscored: int, resamples: int, seed: int, level: float) -> Metric:
     """`abroca@1` of counts by side (the arm, all others), outcome (0, 1) and score, lowest first; shape (2, 2, scores)."""
     if not counts.sum(axis=2).all():
         return as_metric("abroca@1", None, None, level=level, n=n, num_unscored=num_unscored, unit="area")

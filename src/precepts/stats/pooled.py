@@ -65,7 +65,10 @@ class Pooled(NamedTuple):
         """Standard deviation, in logits, of what groups have beyond their parts: posterior mean and quantiles over its grid."""
         values = np.unique(self.spreads)
         steps = np.cumsum([self.shares[self.spreads == value].sum() for value in values])
-        at = [float(values[min(int(np.searchsorted(steps, s)), values.size - 1)]) for s in ((1 - level) / 2, (1 + level) / 2)]
+        at = [
+            float(values[min(int(np.searchsorted(steps, s)), values.size - 1)])
+            for s in ((1 - level) / 2, (1 + level) / 2)
+        ]
         return float(self.shares @ self.spreads), (at[0], at[1])
 
 
@@ -102,7 +105,9 @@ def pooled_rates(yes: Sequence[float], n: Sequence[float], parts: Sequence[tuple
     if len(parts) > MOST_GROUPS:
         raise InputError(f"Partial pooling takes at most {MOST_GROUPS} groups; there are {len(parts)}.")
     if len({len(one) for one in parts}) > 1:
-        raise InputError("Groups that are pooled are intersections of the same columns; these have unlike numbers of parts.")
+        raise InputError(
+            "Groups that are pooled are intersections of the same columns; these have unlike numbers of parts."
+        )
     return _fitted(tuple(map(float, yes)), tuple(map(float, n)), tuple(parts))
 
 
@@ -129,7 +134,10 @@ def _fitted(yes: tuple[float, ...], n: tuple[float, ...], parts: tuple[tuple[str
     kept = [one for one in found if one[0] > top - 9]  # the rest weigh less than 1 in 8,000
     shares = np.exp([one[0] - top for one in kept])
     return Pooled(
-        shares / shares.sum(), np.stack([one[2] for one in kept]), np.stack([one[3] for one in kept]), np.array([one[1] for one in kept])
+        shares / shares.sum(),
+        np.stack([one[2] for one in kept]),
+        np.stack([one[3] for one in kept]),
+        np.array([one[1] for one in kept]),
     )
 
 
@@ -196,11 +204,11 @@ def pooled_rate(rows: Sequence[Row], *, params: Params, seed: int, level: float)
     codes = np.array([names.index(str(row.get("arm"))) for row in read.rows], dtype=np.int64)
     n = np.bincount(codes, read.column(1), minlength=len(names)).astype(np.float64)
     yes = np.bincount(codes, read.column(0) * read.column(1), minlength=len(names)).astype(np.float64)
+    against = choice_option(params, "against", ("nobody", "others")) == "others"
     if of not in names:
-        return as_metric("pooled_rate@1", None, None, level=level, n=0, num_unscored=total)
+        return no_rate(level=level, against=against)
     separator = str(params.get("separator", " × "))
     found = pooled_rates(yes.tolist(), n.tolist(), [tuple(name.split(separator)) for name in names])
-    against = choice_option(params, "against", ("nobody", "others")) == "others"
     used = n.sum() if statistic == "interaction" else n[names.index(of)]
     return pooled_metric(
         found, n, names.index(of), against=against, statistic=statistic, num_unscored=total - int(used), level=level
@@ -209,6 +217,12 @@ def pooled_rate(rows: Sequence[Row], *, params: Params, seed: int, level: float)
 
 def _in(row: Row, of: str, statistic: str) -> bool:
     return statistic == "interaction" or str(row.get("arm")) == of
+
+
+def no_rate(*, level: float, against: bool) -> Metric:
+    """`pooled_rate@1` of a group that no row is of."""
+    unit = "difference" if against else "rate"
+    return as_metric("pooled_rate@1", None, None, level=level, n=0, num_unscored=0, unit=unit)
 
 
 def pooled_metric(
@@ -220,6 +234,9 @@ def pooled_metric(
         made = found.interaction(level=level)
         return as_metric(name, *made, level=level, n=int(n.sum()), num_unscored=num_unscored, unit="logit")
     if not n.sum() or (against and n.sum() == n[group]):
-        return as_metric(name, None, None, level=level, n=mine, num_unscored=num_unscored)
+        unit = "difference" if against else "rate"
+        return as_metric(name, None, None, level=level, n=mine, num_unscored=num_unscored, unit=unit)
     made = found.gap(group, n, level=level) if against else found.rate(group, level=level)
-    return as_metric(name, *made, level=level, n=mine, num_unscored=num_unscored, unit="difference" if against else "rate")
+    return as_metric(
+        name, *made, level=level, n=mine, num_unscored=num_unscored, unit="difference" if against else "rate"
+    )

@@ -33,9 +33,7 @@ class WeightedSide(NamedTuple):
         return max(weight / self.squares, 1 / weight) if self.squares > 0 and weight > 0 else 0.0
 
 
-def weighted_metric(
-    measure: str, sides: Sequence[WeightedSide], *, n: int, num_unscored: int, level: float
-) -> Metric:
+def weighted_metric(measure: str, sides: Sequence[WeightedSide], *, n: int, num_unscored: int, level: float) -> Metric:
     """`weighted_group@1` of one side or two: a `rate` (of the moments' score), a calibration `gap` or an `auc`."""
     unit = "difference" if len(sides) == 2 or measure == "gap" else "auc" if measure == "auc" else "rate"
     found: tuple[float | None, Interval | None] = None, None
