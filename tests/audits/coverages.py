@@ -215,5 +215,5 @@ def table(runs: int, seed: int, only: str = "") -> None:
 
 
 if __name__ == "__main__":
-    given = sys.argv[1:] + ["", ""]
+    given = [*sys.argv[1:], "", "", ""]
     table(int(given[0] or 1000), int(given[1] or 0), given[2])

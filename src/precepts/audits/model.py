@@ -16,8 +16,8 @@ from precepts.audits.cells import ModelCells, contrasted
 from precepts.audits.decision import Decision
 from precepts.audits.measures import Measure, described, measures
 from precepts.audits.sums import GroupSums
-from precepts.audits.verdicts import Finding, above, adjusted, times_more, within
 from precepts.audits.tables import JOINED
+from precepts.audits.verdicts import Finding, above, adjusted, times_more, within
 from precepts.stats import max_t_critical, nearest_correlation, pooled_rates, wilson_interval
 from precepts.stats.distributions import NORMAL, critical_z
 from precepts.stats.pooled import MOST_GROUPS, no_rate, pooled_metric
@@ -220,7 +220,7 @@ class _Grouping:
                 row = make(measure, group, level=1 - 2 * self.decision.alpha)
                 verdict = above(row.low, row.high, bar)
                 out.append(
-                    Finding(kind="bar", measure=f"{name}_pooled" if self._pools(name) else name, grouping=self.grouping, group=group, evidence=row, margin=bar,
+                    Finding(kind="bar", measure=name + "_pooled" * self._pools(name), grouping=self.grouping, group=group, evidence=row, margin=bar,
                             verdict=verdict, times_more=self._more(row, bar) if verdict == "not enough data" else None,
                             reason="" if row.n else "no such row in this group")
                 )  # fmt: skip

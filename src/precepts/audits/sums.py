@@ -62,8 +62,8 @@ class GroupSums:
         sides = [sums[group]]
         if gap:
             sides.append(sums[self.decided].sum(axis=0) - sums[group])
-        unscored = int(round(sum(float(side[0]) for side in sides)))
-        n = int(round(sum(float(side[1]) for side in sides)))
+        unscored = round(sum(float(side[0]) for side in sides))
+        n = round(sum(float(side[1]) for side in sides))
         if weighted is not None:
             return weighted_metric(
                 weighted, [_weighted(side) for side in sides], n=n, num_unscored=unscored, level=level
@@ -182,4 +182,5 @@ def placements(scores: FloatArray, outcomes: FloatArray, counts: FloatArray) -> 
     above = (np.cumsum(zeros) - zeros / 2) / zeros.sum()
     below = 1 - (np.cumsum(ones) - ones / 2) / ones.sum()
     value = float(ones @ above) / ones.sum()
-    return np.where(outcomes == 1, (above[place] - value) / ones.sum(), (below[place] - value) / zeros.sum())
+    found = np.where(outcomes == 1, (above[place] - value) / ones.sum(), (below[place] - value) / zeros.sum())
+    return found.astype(np.float64)

@@ -15,7 +15,6 @@ from precepts.stats.registry import Interval, Params, as_metric, choice_option, 
 from precepts.stats.rows import Row, read_columns
 from precepts.types import Metric
 
-
 FEW = 15
 """Observations of an outcome below which an AUC's own spread is not relied on."""
 
@@ -52,7 +51,7 @@ def counted_auc(scores: FloatArray, outcomes: FloatArray, counts: FloatArray) ->
     distinct, place = np.unique(scores, return_inverse=True)
     ones = np.bincount(place, counts * outcomes, minlength=distinct.size)
     zeros = np.bincount(place, counts * (1 - outcomes), minlength=distinct.size)
-    return auc_of_counts(ones, zeros)
+    return auc_of_counts(ones.astype(np.float64), zeros.astype(np.float64))
 
 
 def auc_of_counts(ones: FloatArray, zeros: FloatArray) -> CountedAuc | None:
@@ -75,10 +74,7 @@ def auc_against(sides: Sequence[CountedAuc], *, level: float, version: int = 2) 
 
     Version 2 takes `score_interval` and joins two by MOVER; version 1 took DeLong's, joined as if they were symmetric.
     """
-    if version == 1:
-        limits = [side.interval(level=level) for side in sides]
-    else:
-        limits = [side.score_interval(level=level) for side in sides]
+    limits = [side.interval(level=level) if version == 1 else side.score_interval(level=level) for side in sides]
     if len(sides) == 1:
         return sides[0].value, limits[0]
     value = sides[0].value - sides[1].value

@@ -157,7 +157,7 @@ def _laplace(
     def objective(weights: FloatArray, at: FloatArray) -> float:
         return float(-weights @ at / 2 + yes @ at - n @ np.logaddexp(0, at))
 
-    weights = np.linalg.solve(kernel + 1e-9 * identity, start)
+    weights = np.asarray(np.linalg.solve(kernel + 1e-9 * identity, start), dtype=np.float64)
     at, value = start, objective(weights, start)
     for _ in range(100):
         rate = expit(at)

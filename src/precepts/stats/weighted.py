@@ -81,7 +81,7 @@ def weighted_group(rows: Sequence[Row], *, params: Params, seed: int, level: flo
         sides.append(
             WeightedSide(
                 float(squares.sum()), Moments(*(float(one.sum()) for one in sums)),
-                np.bincount(place, weight * label), np.bincount(place, weight * (1 - label)),
+                np.bincount(place, weight * label).astype(np.float64), np.bincount(place, weight * (1 - label)).astype(np.float64),
             )
         )  # fmt: skip
     return weighted_metric(measure, sides, n=n, num_unscored=unscored, level=level)
