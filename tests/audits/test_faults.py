@@ -123,6 +123,14 @@ def test_frames_of_other_libraries_are_read_alike(record: Record) -> None:
         assert model_cells(as_lazy(other), record(), where="t").rows() == wanted
 
 
+def test_a_duckdb_relation_is_read_alike(record: Record) -> None:
+    duckdb, _ = pytest.importorskip("duckdb"), pytest.importorskip("pyarrow")
+    frame = pl.DataFrame({"group": ["a", "b"] * 10, "score": [0.25, 0.5] * 10, "outcome": [0, 1] * 10})
+    relation = duckdb.connect().from_arrow(frame.to_arrow())
+    wanted = model_cells(frame.lazy(), record(), where="t").rows()
+    assert model_cells(as_lazy(relation), record(), where="t").rows() == wanted
+
+
 def test_a_misspelt_column_is_named_with_the_nearest(record: Record) -> None:
     with pytest.raises(InputError, match="did you mean `outcom`"):
         _model({"group": ["a"], "score": [0.1], "outcom": [1]}, record())

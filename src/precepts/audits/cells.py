@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+import numpy as np
 import polars as pl
 
 from precepts.audits.decision import Decision
 from precepts.audits.tables import binary, distinct, is_missing, require, with_groups
 from precepts.errors import InputError
+from precepts.stats.distributions import FloatArray
 
 _MOST_SCORES = 1000
 _LOOKED_AT = 200_000
@@ -27,6 +29,12 @@ class ModelCells(NamedTuple):
     """Whether a cell holds one score; else scores share 1000 bins of equal width."""
     num_suppressed: int
     """Groups smaller than the record's smallest cell, merged into `(suppressed)`."""
+
+    def columns(self) -> dict[str, FloatArray]:
+        """The cells as numbers, by column, each of shape (cells,); NaN where null. Groupings are left out."""
+        numbers = [name for name in self.frame.columns if name not in self.groupings]
+        found = self.frame.select(pl.col(numbers).cast(pl.Float64).fill_null(float("nan"))).to_numpy()
+        return dict(zip(numbers, np.ascontiguousarray(found.T), strict=True))
 
     def rows(self) -> list[dict[str, Any]]:
         """The cells as records, as Evidence reads them."""

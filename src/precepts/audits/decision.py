@@ -118,6 +118,8 @@ class Decision(Frozen):
     power: float = Field(default=0.8, gt=0.5, lt=1)
     window: Share = 0.05
     """Half the width, in the unit of the score, of what counts as near the threshold."""
+    pool_intersections: bool = False
+    """Whether verdicts on rates of intersections rest on partially pooled rates, and not on each one's own rows alone."""
     smallest_cell: int = Field(default=1, ge=1)
     sampling: str = Field(min_length=1)
     generalise_to: Literal["items", "raters", "raters and items", "neither"] = "raters and items"

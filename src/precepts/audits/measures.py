@@ -8,7 +8,7 @@ from typing import Any, Literal, NamedTuple
 from precepts.audits.cells import act_at
 from precepts.audits.decision import Decision
 
-_WEIGHTED: Mapping[str, str] = {"group_rate@1": "rate", "calibration_gap@1": "gap", "group_auc@1": "auc"}
+_WEIGHTED: Mapping[str, str] = {"group_rate@1": "rate", "calibration_gap@1": "gap", "group_auc@2": "auc"}
 
 
 class Measure(NamedTuple):
@@ -20,15 +20,23 @@ class Measure(NamedTuple):
     label: str | None
     where: Mapping[str, Any]
     better: Literal["higher", "lower", "neither"] = "neither"
+    statistic: str = ""
+    """Which of the estimator's statistics, where it has several."""
+
+    def weighted(self, decision: Decision) -> str | None:
+        """The measure of `weighted_group@1` that stands for this one where rows have weights."""
+        return _WEIGHTED.get(self.estimator) if decision.columns.weight is not None else None
 
     def made(self, decision: Decision) -> tuple[str, dict[str, Any]]:
         """The estimator under this record, and its options: weighted where rows have weights."""
         params: dict[str, Any] = {"score": self.score, "count": "count"}
         if self.label:
             params["label"] = self.label
-        if decision.columns.weight is None or self.estimator not in _WEIGHTED:
+        if self.statistic:
+            params["statistic"] = self.statistic
+        if (measure := self.weighted(decision)) is None:
             return self.estimator, params
-        params |= {"score_b": "weight", "score_c": "weight_sq", "measure": _WEIGHTED[self.estimator]}
+        params |= {"score_b": "weight", "score_c": "weight_sq", "measure": measure}
         return "weighted_group@1", params
 
 
@@ -39,7 +47,8 @@ def measures(decision: Decision) -> list[Measure]:
     found = [
         Measure("base_rate", "group_rate@1", "outcome", None, {}),
         Measure("calibration", "calibration_gap@1", predicted, "outcome", {}),
-        Measure("auc", "group_auc@1", "score", "outcome", {}, "higher"),
+        # Ranks are taken over score bins, within which cells of unlike outcomes have unlike means.
+        Measure("auc", "group_auc@2", "bin", "outcome", {}, "higher"),
         Measure("selection_rate", "group_rate@1", "decision", None, {}),
         Measure("true_positive_rate", "group_rate@1", "decision", None, {"outcome": 1}, "higher"),
         Measure("false_positive_rate", "group_rate@1", "decision", None, {"outcome": 0}, "lower"),
@@ -55,8 +64,10 @@ def described(decision: Decision) -> list[Measure]:
     """What is shown of every group and not contrasted: calibration slope, ECCE, rates at the further thresholds."""
     known, out = {"outcome": [0, 1]}, list[Measure]()
     if decision.score == "probability" and decision.columns.weight is None:
-        out = [Measure("calibration_slope", "recalibration@1", "score", "outcome", known),
-               Measure("ecce", "ecce@1", "score", "outcome", known, "lower")]  # fmt: skip
+        out = [Measure("calibration_slope", "recalibration@1", "score", "outcome", known, statistic="slope"),
+               Measure("calibration_intercept", "recalibration@1", "score", "outcome", known, statistic="intercept"),
+               Measure("ecce", "ecce@1", "score", "outcome", known, "lower", "range"),
+               Measure("ecce_sigma", "ecce@1", "score", "outcome", known, "lower", "range_in_sigma")]  # fmt: skip
     for threshold in decision.thresholds:
         act = act_at(threshold)
         out += [

@@ -45,7 +45,7 @@ class GroupMetrics:
         sensitive_features: A column, a mapping of columns, or a frame; every combination is a group.
         n_boot: Bootstrap replicates; None for no intervals.
         ci_quantiles: Shares below, such as 0.025 and 0.975.
-        ci_method: `bca`, or `percentile` as fairlearn has it.
+        ci_method: `percentile` as fairlearn has it; `bca`; `auto` is `bca`, and Wilson's limits where events are few.
         random_state: Seed of the bootstrap.
 
     Raises:

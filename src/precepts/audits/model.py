@@ -14,13 +14,18 @@ import numpy as np
 
 from precepts.audits.cells import ModelCells, contrasted
 from precepts.audits.decision import Decision
-from precepts.audits.measures import Measure, described, kept, measures
+from precepts.audits.measures import Measure, described, measures
+from precepts.audits.sums import GroupSums
+from precepts.audits.tables import JOINED
 from precepts.audits.verdicts import Finding, above, adjusted, times_more, within
-from precepts.stats import estimate, max_t_critical, nearest_correlation, wilson_interval
-from precepts.stats.distributions import NORMAL, FloatArray, critical_z
-from precepts.types import Evidence, Input
+from precepts.stats import max_t_critical, nearest_correlation, pooled_rates, wilson_interval
+from precepts.stats.distributions import NORMAL, critical_z
+from precepts.stats.pooled import MOST_GROUPS, no_rate, pooled_metric
+from precepts.types import Evidence, Input, Metric
 
 _MOST_JOINT = 400  # contrasts whose joint law is simulated; beyond it the bound of Šidák, which needs none
+_MOST_HELD = 40_000_000  # contrasts × cells of which the joint law is made: 320 MB
+_DRAWS = 1000
 
 
 class ModelGroup(NamedTuple):
@@ -55,10 +60,9 @@ def audit_model(
 
     `part` names the stage or the class that the cells are of, if there are several.
     """
-    rows = cells.rows()
     out = ModelAudit([], [], [], [])
     for grouping in cells.groupings:
-        one = _Grouping(rows, grouping, decision, source, model, part or {})
+        one = _Grouping(GroupSums(cells, grouping), grouping, decision, source, model, part or {})
         out.groups.extend(one.groups())
         out.levels.extend(one.levels())
         out.contrasts.extend(one.gaps())
@@ -68,62 +72,84 @@ def audit_model(
 
 class _Grouping:
     def __init__(
-        self, rows: list[dict[str, Any]], grouping: str, decision: Decision, source: Input, model: str,
-        part: Mapping[str, str],
-    ) -> None:  # fmt: skip
+        self, sums: GroupSums, grouping: str, decision: Decision, source: Input, model: str, part: Mapping[str, str]
+    ) -> None:
         self.part = part
-        self.rows, self.grouping, self.decision, self.source, self.model = rows, grouping, decision, source, model
-        self.names = sorted({row["groups"][grouping] for row in rows})
+        self.sums, self.grouping, self.decision, self.source, self.model = sums, grouping, decision, source, model
+        self.names = sums.names
         self.decided = [name for name in self.names if contrasted(name)]
         self.key = f"groups.{grouping}"
         self.measures = measures(decision)
-        self.by_name = {name: [row for row in rows if row["groups"][grouping] == name] for name in self.names}
+        # Groups that share parts can borrow from each other; a grouping by one column has no parts.
+        fit = JOINED in grouping and 4 <= len(self.decided) <= MOST_GROUPS and not decision.columns.weight
+        self.pooled = [m for m in self.measures if m.estimator == "group_rate@1"] if fit else []
 
     def groups(self) -> list[ModelGroup]:
-        total = sum(row["count"] for row in self.rows)
+        sums = self.sums
+        outcome, near = sums.column("outcome"), sums.column("near")
+        unscored = np.isnan(outcome) | np.isnan(sums.column("score"))
+        n, positive, close, lacking = (
+            sums.total(sums.count * mask).astype(int).tolist()
+            for mask in (np.ones_like(outcome), outcome == 1, near == 1, unscored)
+        )
         out: list[ModelGroup] = []
-        for name, mine in self.by_name.items():
-            n = sum(row["count"] for row in mine)
-            low, high = wilson_interval(n, total, level=1 - self.decision.alpha)
-            unscored = sum(r["count"] for r in mine if r["outcome"] is None or r["score"] is None)
+        for place, name in enumerate(self.names):
+            low, high = wilson_interval(n[place], sum(n), level=1 - self.decision.alpha)
             out.append(
                 ModelGroup(
-                    self.grouping, name, n, sum(r["count"] for r in mine if r["outcome"] == 1),
-                    sum(r["count"] for r in mine if r["near"]), unscored, n / total, low, high,
+                    self.grouping, name, n[place], positive[place], close[place], lacking[place], n[place] / sum(n), low, high,
                     self.decision.population.get(self.grouping, {}).get(name), contrasted(name),
                 )
             )  # fmt: skip
         return out
 
     def _evidence(self, measure: Measure, name: str, *, level: float, gap: bool = False) -> Evidence:
-        """One number, through the registry, so that it can be made again from the cells."""
+        """One number from the sums, which the registry's estimator makes again from the cells."""
         where: dict[str, Any] = {**measure.where}
-        estimator, params = measure.made(self.decision)
+        _, params = measure.made(self.decision)
         if gap:
             params |= {"arm": self.key, "of": name, "against": "others"}
             if len(self.decided) < len(self.names):
                 where[self.key] = self.decided
         else:
             where[self.key] = name
-        pool = [row for one in (self.decided if gap else [name]) for row in self.by_name[one]]
-        fields = [
-            {"score": row[measure.score], "label": row[measure.label] if measure.label else None,
-             "arm": row["groups"][self.grouping], "count": row["count"], "score_b": row.get("weight"),
-             "score_c": row.get("weight_sq")}
-            for row in pool if kept(row, measure.where)
-        ]  # fmt: skip
-        options = {key: value for key, value in params.items() if key in ("of", "against", "measure")}
-        metric = estimate(estimator, fields, params=options, level=level)
+        metric = self.sums.metric(measure, name, weighted=measure.weighted(self.decision), gap=gap, level=level)
+        claim = f"{measure.name}{'_gap' if gap else ''}"
+        return self._row(claim, name, metric, where, params, better=measure.better, gap=gap)
+
+    def _row(
+        self, claim: str, name: str, metric: Metric, where: dict[str, Any], params: dict[str, Any], *, better: Any, gap: bool
+    ) -> Evidence:  # fmt: skip
         chosen = metric.model_dump(include={"value", "low", "high", "level", "n", "n_unscored", "unit", "estimator"})
         return Evidence(
-            claim=f"audit/model/{measure.name}{'_gap' if gap else ''}", slice={"grouping": self.grouping, "group": name, **self.part},
-            better=measure.better, params=params, inputs=(self.source.model_copy(update={"where": where}),), model=self.model,
-            policy=self.decision.digest, baseline="all other groups together" if gap else None, **chosen,
+            claim=f"audit/model/{claim}", slice={"grouping": self.grouping, "group": name, **self.part}, better=better, params=params,
+            inputs=(self.source.model_copy(update={"where": where}),), model=self.model, policy=self.decision.digest,
+            baseline="all other groups together" if gap else None, **chosen,
         )  # fmt: skip
 
     def levels(self) -> list[Evidence]:
         level, shown = 1 - self.decision.alpha, [*self.measures, *described(self.decision)]
-        return [self._evidence(m, name, level=level) for name in self.names for m in shown]
+        plain = [self._evidence(m, name, level=level) for name in self.names for m in shown]
+        return plain + [self._drawn_together(m, name, level=level) for name in self.decided for m in self.pooled]
+
+    def _drawn_together(self, measure: Measure, name: str, *, level: float, gap: bool = False) -> Evidence:
+        """A rate of an intersection, or its gap, partially pooled over all intersections."""
+        unscored, n, yes = self.sums.rates(measure)
+        some = n + unscored > 0  # a group without any row of the measure is not among the rows of the number either
+        names = [one for one, has in zip(self.decided, some.tolist(), strict=True) if has]
+        metric = no_rate(level=level, against=gap)
+        if name in names:
+            found = pooled_rates(yes[some].tolist(), n[some].tolist(), [tuple(one.split(JOINED)) for one in names])
+            at = names.index(name)
+            lacking = int(unscored[some][at])
+            metric = pooled_metric(found, n[some], at, against=gap, statistic="rate", num_unscored=lacking, level=level)
+        where: dict[str, Any] = {**measure.where} | (
+            {self.key: self.decided} if len(self.decided) < len(self.names) else {}
+        )
+        params: dict[str, Any] = {"score": measure.score, "count": "count", "arm": self.key, "of": name}
+        params |= {"against": "others"} if gap else {}
+        claim = f"{measure.name}_pooled{'_gap' if gap else ''}"
+        return self._row(claim, name, metric, where, params, better=measure.better, gap=gap)
 
     def gaps(self) -> list[Evidence]:
         """Each group against all others, with intervals that hold at once over every measure of the grouping."""
@@ -131,66 +157,29 @@ class _Grouping:
             return []
         level = 2 * NORMAL.cdf(self.critical()) - 1
         out = [self._evidence(m, name, level=level, gap=True) for m in self.measures for name in self.decided]
+        asked = [m for m in self.pooled if m.name in self.decision.margins]
+        out += [self._drawn_together(m, name, level=level, gap=True) for m in asked for name in self.decided]
         return out + ([self._abroca(name) for name in self.decided] if "abroca" in self.decision.margins else [])
 
     def _abroca(self, name: str) -> Evidence:
         """The area between the ROC curves of a group and of all others, at a level that holds over groups at once (Šidák)."""
         level = (1 - self.decision.alpha) ** (1 / len(self.decided))
-        pool = [row for one in self.decided for row in self.by_name[one]]
-        fields = [
-            {"score": row["score"], "label": row["outcome"], "arm": row["groups"][self.grouping], "count": row["count"]}
-            for row in pool
-        ]
         params: dict[str, Any] = {
-            "score": "score",
-            "label": "outcome",
-            "count": "count",
-            "arm": self.key,
-            "of": name,
-            "resamples": 1000,
-        }
-        metric = estimate("abroca@1", fields, params={"of": name, "resamples": 1000}, level=level)
-        chosen = metric.model_dump(include={"value", "low", "high", "level", "n", "n_unscored", "unit", "estimator"})
+            "score": "bin", "label": "outcome", "count": "count", "arm": self.key, "of": name, "resamples": _DRAWS,
+        }  # fmt: skip
+        metric = self.sums.abroca(name, resamples=_DRAWS, level=level)
         where = {self.key: self.decided} if len(self.decided) < len(self.names) else {}
-        return Evidence(
-            claim="audit/model/abroca_gap", slice={"grouping": self.grouping, "group": name, **self.part}, better="lower", params=params,
-            inputs=(self.source.model_copy(update={"where": where}),), model=self.model, policy=self.decision.digest,
-            baseline="all other groups together", **chosen,
-        )  # fmt: skip
+        return self._row("abroca_gap", name, metric, where, params, better="lower", gap=True)
 
     def critical(self) -> float:
         """The max-statistic's critical value over all gaps of this grouping, from their covariance over cells."""
         number = len(self.measures) * len(self.decided)
         sidak = critical_z((1 - self.decision.alpha) ** (1 / number))
-        if number > _MOST_JOINT or self.decision.columns.weight:
+        large = number > _MOST_JOINT or number * len(self.sums.count) > _MOST_HELD
+        if large or self.decision.columns.weight:
             return sidak
-        columns = [self._influence(m, name) for m in self.measures for name in self.decided]
-        influence = np.stack([column for column in columns if float(np.abs(column).max(initial=0)) > 0], axis=1)
-        counts = np.array([row["count"] for one in self.decided for row in self.by_name[one]], dtype=float)
-        covariance = influence.T @ (influence * counts[:, None])
+        covariance = self.sums.covariance([(m, name) for m in self.measures for name in self.decided])
         return min(sidak, max_t_critical(nearest_correlation(covariance), level=1 - self.decision.alpha))
-
-    def _influence(self, measure: Measure, name: str) -> FloatArray:
-        """What one observation of each cell adds to a gap, shape (cells of the decided groups,)."""
-        rows = [row for one in self.decided for row in self.by_name[one]]
-        mine = np.array([row["groups"][self.grouping] == name for row in rows])
-        used = np.array([kept(row, measure.where) and row[measure.score] is not None
-                         and (measure.label is None or row[measure.label] is not None) for row in rows])  # fmt: skip
-        counts = np.array([row["count"] for row in rows], dtype=float)
-        x = np.array([float(row[measure.score] or 0) for row in rows])
-        y = np.array([float(row[measure.label] or 0) for row in rows]) if measure.label else np.zeros(len(rows))
-        out = np.zeros(len(rows))
-        for side, sign in ((mine & used, 1.0), (~mine & used, -1.0)):
-            n = counts[side].sum()
-            if not n:
-                return np.zeros(len(rows))
-            if measure.estimator == "group_auc@1":
-                value = _placements(x[side], y[side], counts[side])
-            else:
-                value = x[side] - y[side]
-                value = (value - (value @ counts[side]) / n) / n
-            out[side] = sign * value
-        return out
 
     def findings(self, contrasts: list[Evidence]) -> list[Finding]:
         """Verdicts on the gaps for which a margin was decided."""
@@ -198,9 +187,14 @@ class _Grouping:
         for row in contrasts:
             name = row.claim.removeprefix("audit/model/").removesuffix("_gap")
             mine = row.slice["grouping"] == self.grouping and all(row.slice.get(k) == v for k, v in self.part.items())
-            if mine and name in self.decision.margins:
-                out.append(self._finding("gap", name, row, self.decision.margins[name]))
+            plain = name.removesuffix("_pooled")
+            # One verdict a question: from the pooled gap where the record says so, else from the group's own rows.
+            if mine and plain in self.decision.margins and (name != plain) is self._pools(plain):
+                out.append(self._finding("gap", name, row, self.decision.margins[plain]))
         return out
+
+    def _pools(self, name: str) -> bool:
+        return self.decision.pool_intersections and any(m.name == name for m in self.pooled)
 
     def achieved(self) -> list[Finding]:
         """Whether acting at the threshold has the risk that was decided, in every group: score less outcome near it."""
@@ -222,10 +216,11 @@ class _Grouping:
             if measure is None:
                 continue
             for group in self.decided:
-                row = self._evidence(measure, group, level=1 - 2 * self.decision.alpha)
+                make = self._drawn_together if self._pools(name) else self._evidence
+                row = make(measure, group, level=1 - 2 * self.decision.alpha)
                 verdict = above(row.low, row.high, bar)
                 out.append(
-                    Finding(kind="bar", measure=name, grouping=self.grouping, group=group, evidence=row, margin=bar,
+                    Finding(kind="bar", measure=name + "_pooled" * self._pools(name), grouping=self.grouping, group=group, evidence=row, margin=bar,
                             verdict=verdict, times_more=self._more(row, bar) if verdict == "not enough data" else None,
                             reason="" if row.n else "no such row in this group")
                 )  # fmt: skip
@@ -254,16 +249,3 @@ class _Grouping:
             return None
         half = (row.high - row.low) / 2
         return times_more(row.value, half, margin, critical=critical_z(row.level), power=self.decision.power)
-
-
-def _placements(scores: FloatArray, outcomes: FloatArray, counts: FloatArray) -> FloatArray:
-    """The influence of one observation on an AUC, shape (n,); zeros where one outcome is absent."""
-    distinct, place = np.unique(scores, return_inverse=True)
-    ones = np.bincount(place, counts * outcomes, minlength=distinct.size)
-    zeros = np.bincount(place, counts * (1 - outcomes), minlength=distinct.size)
-    if not ones.sum() or not zeros.sum():
-        return np.zeros(scores.size)
-    above_ = (np.cumsum(zeros) - zeros / 2) / zeros.sum()
-    below = 1 - (np.cumsum(ones) - ones / 2) / ones.sum()
-    value = float(ones @ above_) / ones.sum()
-    return np.where(outcomes == 1, (above_[place] - value) / ones.sum(), (below[place] - value) / zeros.sum())

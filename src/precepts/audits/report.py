@@ -20,9 +20,12 @@ from precepts.audits.report_tables import (
     finding_table,
     gap_table,
     group_table,
+    interval,
     level_table,
+    number,
     part_of,
     rater_table,
+    title,
 )
 from precepts.audits.verdicts import Finding
 from precepts.types import Evidence
@@ -135,6 +138,18 @@ def sections(report: Report) -> list[dict[str, Any]]:
         decisions = level_table(report.levels, grouping, part, scores=False)
         if decisions[1]:
             out.append(_section(f"Decisions, {by}", text, decisions))
+        pooled = level_table(report.levels, grouping, part, pooled=True)
+        if pooled[1]:
+            text = (
+                "The same rates, each drawn towards what its parts predict, the more the fewer rows it has. Intervals hold for "
+                f"{percent} of groups on average. Verdicts rest on "
+                + (
+                    "these."
+                    if report.decision.pool_intersections
+                    else "each group's own rows, as the record does not say otherwise."
+                )
+            )
+            out.append(_section(f"Small intersections, partially pooled, {by}", text, pooled))
     if report.raters:
         text = "Raters whose rate in a group differs from the other raters' in the same group."
         out.append(_section("Raters to look at", text, rater_table(report.raters)))
@@ -182,7 +197,16 @@ def html(report: Report) -> str:
     """The audit as one page, everything that came from data escaped."""
     return _template().render(
         report=report, decision=report.decision, sections=sections(report), questions=open_questions(report), counts=report.counts(),
+        outside=[_line(one) for one in report.findings if one.verdict == "outside margin"],
     )  # fmt: skip
+
+
+def _line(one: Finding) -> str:
+    """A finding in one line of the page's head."""
+    what = ", ".join(filter(None, [title(one.measure), part_of(one.evidence)]))
+    against = "at least" if one.kind == "bar" else "margin ±"
+    value = interval(one.evidence, sign=one.kind != "bar")
+    return f"{one.group}: {what} {value}, {against}{' ' if one.kind == 'bar' else ''}{number(one.margin)}"
 
 
 @functools.cache

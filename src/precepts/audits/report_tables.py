@@ -15,7 +15,8 @@ TITLES: Mapping[str, str] = {
     "base_rate": "outcome rate", "calibration": "over-prediction", "threshold_outcome": "over-prediction at the threshold",
     "auc": "AUC", "selection_rate": "selection rate", "true_positive_rate": "true positive rate",
     "false_positive_rate": "false positive rate", "precision": "precision", "accuracy": "accuracy",
-    "calibration_slope": "calibration slope", "ecce": "ECCE",
+    "calibration_slope": "calibration slope", "calibration_intercept": "calibration intercept", "ecce": "ECCE",
+    "ecce_sigma": "ECCE in σ (1.6 by chance)",
 }  # fmt: skip
 
 FURTHER = (
@@ -29,6 +30,7 @@ FURTHER = (
 """Ends of the claims of gaps that get no verdict of their own."""
 _SUFFIXES: Mapping[str, str] = {
     "_gap_typical_rater": " gap, typical rater", "_gap_without_rater": " gap without the rater", "_of_rater": " of the rater",
+    "_pooled_gap": " gap, pooled", "_pooled": ", pooled",
     "_gap_corrected": " gap, gold corrected", "_corrected": ", gold corrected", "_gap_without_gold": " gap, no gold",
     "_without_gold": ", no gold", "_gap": " gap",
 }  # fmt: skip
@@ -86,7 +88,9 @@ _CALIBRATION = (
     "calibration",
     "threshold_outcome",
     "calibration_slope",
+    "calibration_intercept",
     "ecce",
+    "ecce_sigma",
     "auc",
     "mean_error",
     "mean_absolute_error",
@@ -95,23 +99,26 @@ _CALIBRATION = (
 
 
 def level_table(
-    levels: Sequence[Evidence], grouping: str, part: str = "", *, scores: bool | None = None
+    levels: Sequence[Evidence], grouping: str, part: str = "", *, scores: bool | None = None, pooled: bool = False
 ) -> tuple[list[str], list[list[str]]]:
-    """Header and rows: one row a group, one column a measure; only those of scores, or of decisions, if asked for."""
+    """Header and rows: one row a group, one column a measure; only those of scores, of decisions, or pooled, if asked for."""
     rows = [row for row in levels if row.slice["grouping"] == grouping and part_of(row) == part]
+    rows = [row for row in rows if row.claim.endswith("_pooled") is pooled]
     if scores is not None:
         rows = [row for row in rows if (row.claim.rsplit("/", 1)[1] in _CALIBRATION) is scores]
     claims = list(dict.fromkeys(row.claim for row in rows))
     by_group: dict[str, dict[str, Evidence]] = {}
     for row in rows:
         by_group.setdefault(row.slice["group"], {})[row.claim] = row
-    header = ["group", *(title(claim.rsplit("/", 1)[1]) for claim in claims)]
+    header = ["group", *(title(claim.rsplit("/", 1)[1].removesuffix("_pooled")) for claim in claims)]
     body = [[name, *(interval(found[c]) if c in found else "–" for c in claims)] for name, found in by_group.items()]
     return header, body
 
 
 def finding_table(findings: Sequence[Finding]) -> tuple[list[str], list[list[str]]]:
     """Header and rows of the verdicts."""
+    order = ("outside margin", "not enough data", "within margin")
+    findings = sorted(findings, key=lambda one: order.index(one.verdict))
     header = ["grouping", "group", "measure", "kind", "value", "margin or bar", "n", "p (BH)", "verdict", "to decide"]
     body = [
         [
@@ -147,10 +154,26 @@ def rater_table(raters: Sequence[Rater]) -> tuple[list[str], list[list[str]]]:
 
 
 def group_table(groups: Sequence[Mapping[str, Any]]) -> tuple[list[str], list[list[str]]]:
-    """Header and rows of data sufficiency."""
-    header = list(groups[0]) if groups else []
-    return [name.replace("num_", "").replace("_", " ") for name in header], [
-        ["–" if v is None else f"{v:,}" if isinstance(v, int) and not isinstance(v, bool) else f"{v:.3f}" if isinstance(v, float)
-         else ("yes" if v else "no") if isinstance(v, bool) else str(v) for v in group.values()]
-        for group in groups
-    ]  # fmt: skip
+    """Header and rows of data sufficiency; a count that is 0 in every group, or a column without a value, is left out."""
+    merged = [_with_interval(group) for group in groups]
+    named = [key for key in (merged[0] if merged else ()) if any(group[key] not in (None, 0) for group in merged)]
+    kept = [key for key in named if key != "contrasted" or not all(group[key] for group in merged)]
+    return [name.replace("num_", "").replace("_", " ") for name in kept], [
+        [_cell(group[key]) for key in kept] for group in merged
+    ]
+
+
+def _with_interval(group: Mapping[str, Any]) -> dict[str, Any]:
+    """The group with its share and the share's limits in one."""
+    if "share" not in group:
+        return dict(group)
+    limits = f"{number(group['share'])} [{number(group['low'])}, {number(group['high'])}]"
+    return {key: limits if key == "share" else value for key, value in group.items() if key not in ("low", "high")}
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return "–"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return f"{value:,}" if isinstance(value, int) else f"{value:.3f}" if isinstance(value, float) else str(value)

@@ -88,13 +88,13 @@ def example() -> None:
 @app.command("verify")
 def verify_(run: Annotated[Path, typer.Argument(help="The run directory of an audit.")]) -> None:
     """Computes every number of an audit again from its cells. Exit code 1 if one differs."""
-    from precepts.stats import verify
+    from precepts.stats import tables_for, verify
     from precepts.types import Evidence
 
     rows = [Evidence.model_validate(row) for row in Run(run).rows("evidence")]
-    differing = 0
+    differing, tables = 0, tables_for(rows, root=run)
     for row in rows:
-        for what in verify(row, root=run):
+        for what in verify(row, root=run, tables=tables):
             differing += 1
             print(f"{row.claim} {row.slice}: {what}")
     print(f"{run}: {len(rows)} numbers, {differing} differences")

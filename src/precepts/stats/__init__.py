@@ -16,12 +16,12 @@ Glossary:
 
 Estimators: `wilson@1` `newcombe@1` `paired_difference@1` `percentile@1` `bca@1` `cluster_bootstrap@1` `auc@1`
 `paired_auc@1` `balanced_accuracy@1` `paired_balanced_accuracy@1` `dprime@1` `criterion@1` `trade_off@1`
-`group_rate@1` `calibration_gap@1` `group_auc@1` `ecce@1` `recalibration@1` `pgr@1`
+`group_rate@1` `calibration_gap@1` `group_auc@1` `group_auc@2` `ecce@1` `recalibration@1` `pgr@1`
 `clustered_wilson@1` `judge_corrected@1` `goodness_at_k@1` `paired_goodness_at_k@1` `pass_at_k@1` `cons_at_k@1`
 `within_cluster_contrast@1`
 `cohens_kappa@1` `krippendorff@1` `brier@1` `rogan_gladen@1` `prevalence_bound@1` `ppi@1`
 `bradley_terry@1` `preference_h@1` `count@1`
-`corrected_detection@1` `probit_mixed@1` `dawid_skene@1` `weighted_group@1` `moment_mean@1` `abroca@1` `anytime_difference@1`
+`corrected_detection@1` `probit_mixed@1` `dawid_skene@1` `weighted_group@1` `moment_mean@1` `abroca@1` `pooled_rate@1` `anytime_difference@1`
 `crossed_mean@1` `crossed_difference@1` `crossed_pgr@1` `crossed_pgr_gain@1` `crossed_auroc@1` `crossed_auroc_pgr@1`.
 """
 
@@ -51,6 +51,7 @@ from precepts.stats.multiplicity import benjamini_hochberg, holm
 from precepts.stats.noninferiority import NonInferiority, non_inferiority
 from precepts.stats.permutation import permutation_test
 from precepts.stats.pgr import performance_gap_recovered
+from precepts.stats.pooled import Pooled, pooled_rates
 from precepts.stats.power import (
     difference_detectable,
     paired_detectable,
@@ -117,6 +118,7 @@ __all__ = [
     "Moments",
     "NonInferiority",
     "Params",
+    "Pooled",
     "ProbitMixed",
     "Ratings",
     "Recalibration",
@@ -183,6 +185,7 @@ __all__ = [
     "percentile_interval",
     "performance_gap_recovered",
     "permutation_test",
+    "pooled_rates",
     "prediction_powered",
     "prevalence_bound",
     "probit_mixed",

@@ -43,11 +43,17 @@ def abroca(rows: Sequence[Row], *, params: Params, seed: int, level: float) -> M
     `resamples` (300) draws give; it holds 0 at its level where curves are equal. None unless both outcomes occur on each side.
     """
     counts, n, unscored = _counts(rows, params)
+    resamples = int(number_option(params, "resamples", 300))
+    return abroca_metric(counts, n=n, num_unscored=unscored, resamples=resamples, seed=seed, level=level)
+
+
+def abroca_metric(counts: FloatArray, *, n: int, num_unscored: int, resamples: int, seed: int, level: float) -> Metric:
+    """`abroca@1` of counts by side (the arm, all others), outcome (0, 1) and score, lowest first; shape (2, 2, scores)."""
     if not counts.sum(axis=2).all():
-        return as_metric("abroca@1", None, None, level=level, n=n, num_unscored=unscored, unit="area")
+        return as_metric("abroca@1", None, None, level=level, n=n, num_unscored=num_unscored, unit="area")
     difference = roc(counts[0, 1], counts[0, 0]) - roc(counts[1, 1], counts[1, 0])
     rng, away = np.random.default_rng(seed), []
-    for _ in range(int(number_option(params, "resamples", 300))):
+    for _ in range(resamples):
         # Each side and outcome apart, as a curve needs some of both.
         again = [
             [rng.multinomial(int(part.sum()), part / part.sum()).astype(np.float64) for part in side] for side in counts
@@ -56,4 +62,4 @@ def abroca(rows: Sequence[Row], *, params: Params, seed: int, level: float) -> M
         away.append(float(np.mean(np.abs(curve - difference))))
     value, reach = float(np.mean(np.abs(difference))), float(np.quantile(away, level))
     interval: Interval = (max(0.0, value - reach), min(1.0, value + reach))
-    return as_metric("abroca@1", value, interval, level=level, n=n, num_unscored=unscored, unit="area")
+    return as_metric("abroca@1", value, interval, level=level, n=n, num_unscored=num_unscored, unit="area")

@@ -177,16 +177,20 @@ def ecce(rows: Sequence[Row], *, params: Params, seed: int, level: float) -> Met
     """
     scores, outcomes, counts, unscored = _rows(rows, params)
     statistic = choice_option(params, "statistic", ("range", "mad", "range_in_sigma"))
-    unit = "sigma" if statistic == "range_in_sigma" else "rate"
     n = int(counts.sum())
-    if not n:
-        return as_metric("ecce@1", None, None, level=level, n=0, num_unscored=unscored, unit=unit)
-    found = cumulative_error(scores, outcomes, counts)
-    if statistic == "range_in_sigma":
+    found = cumulative_error(scores, outcomes, counts) if n else None
+    return ecce_metric(found, statistic, n=n, num_unscored=unscored, level=level)
+
+
+def ecce_metric(found: Cumulative | None, statistic: str, *, n: int, num_unscored: int, level: float) -> Metric:
+    """`ecce@1`: `range`, `mad` or `range_in_sigma`."""
+    unit = "sigma" if statistic == "range_in_sigma" else "rate"
+    value = None
+    if found is not None and statistic == "range_in_sigma":
         value = found.range / found.sigma if found.sigma > 0 else None
-    else:
+    elif found is not None:
         value = found.range if statistic == "range" else found.mad
-    return as_metric("ecce@1", value, None, level=level, n=n, num_unscored=unscored, unit=unit)
+    return as_metric("ecce@1", value, None, level=level, n=n, num_unscored=num_unscored, unit=unit)
 
 
 @estimator("recalibration", version=1, params=("statistic",))
@@ -195,11 +199,16 @@ def recalibration_estimate(rows: Sequence[Row], *, params: Params, seed: int, le
     scores, outcomes, counts, unscored = _rows(rows, params)
     statistic = choice_option(params, "statistic", ("slope", "intercept"))
     found = recalibration(scores, outcomes, counts)
-    n = int(counts.sum())
-    if found is None:
-        return as_metric("recalibration@1", None, None, level=level, n=n, num_unscored=unscored, unit="logit")
-    value, error = (
-        (found.slope, found.slope_error) if statistic == "slope" else (found.intercept, found.intercept_error)
-    )
-    interval = normal_interval(value, error, level=level)
-    return as_metric("recalibration@1", value, interval, level=level, n=n, num_unscored=unscored, unit="logit")
+    return recalibration_metric(found, statistic, n=int(counts.sum()), num_unscored=unscored, level=level)
+
+
+def recalibration_metric(
+    found: Recalibration | None, statistic: str, *, n: int, num_unscored: int, level: float
+) -> Metric:
+    """`recalibration@1`: `slope` or `intercept`."""
+    value, interval = None, None
+    if found is not None:
+        slope = statistic == "slope"
+        value, error = (found.slope, found.slope_error) if slope else (found.intercept, found.intercept_error)
+        interval = normal_interval(value, error, level=level)
+    return as_metric("recalibration@1", value, interval, level=level, n=n, num_unscored=num_unscored, unit="logit")

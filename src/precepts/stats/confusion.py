@@ -39,7 +39,8 @@ MEASURES: Mapping[str, RatioMeasure] = {
 }
 """The measures that are functions of confusion counts, by name."""
 
-Method = Literal["percentile", "bca"]
+Method = Literal["auto", "bca", "percentile"]
+_FEW = 10  # events or non-events below which a bootstrap of a rate knows too few other samples
 
 
 class Replicates(NamedTuple):
@@ -104,10 +105,11 @@ def quantiles_of(
         counts: Those the replicates were drawn from, shape (groups, 4).
         names: Of the measures.
         method: `percentile`, or `bca`: bias-corrected and accelerated (Efron 1987), whose jackknife needs one value a
-            cell, as all rows of a cell are alike.
+            cell, as all rows of a cell are alike; `auto` is `bca`, and Wilson's limit where fewer than 10 of a rate's rows
+            are events, or are none: there no bootstrap covers.
     """
     shares = np.broadcast_to(np.array(levels)[:, None, None], (len(levels), *replicates.shape[1:])).copy()
-    if method == "bca":
+    if method != "percentile":
         value = measure_counts(counts, names)
         below = np.mean(replicates < value, axis=0) + np.mean(replicates == value, axis=0) / 2
         bias = ndtri(np.clip(below, 1e-6, 1 - 1e-6))
@@ -120,7 +122,34 @@ def quantiles_of(
     place = np.clip(shares, 0, 1) * np.maximum(defined - 1, 0)
     low, high = np.floor(place).astype(np.int64), np.ceil(place).astype(np.int64)
     at_low, at_high = np.take_along_axis(ordered, low, axis=0), np.take_along_axis(ordered, high, axis=0)
-    return np.asarray(at_low + (place - low) * (at_high - at_low), dtype=np.float64)
+    found = np.asarray(at_low + (place - low) * (at_high - at_low), dtype=np.float64)
+    if method != "auto":
+        return found
+    events, n = _events(counts, names)
+    few = (np.minimum(events, n - events) < _FEW) & (n > 0)
+    return np.where(few, _wilson_limits(events, n, levels, names), found)
+
+
+def _events(counts: FloatArray, names: tuple[str, ...]) -> tuple[FloatArray, FloatArray]:
+    """Each measure as a rate: events and rows by group, shape (groups, measures).
+
+    f1 = 2 TP / (2 TP + FP + FN) is 2 p / (1 + p) of the rate p = TP / (TP + FP + FN), whose counts stand for it.
+    """
+    plain = [MEASURES[name] for name in names]
+    top = np.array([np.minimum(one.numerator, 1) for one in plain], dtype=np.float64).T
+    bottom = np.array([np.minimum(one.denominator, 1) for one in plain], dtype=np.float64).T
+    return counts @ top, counts @ bottom
+
+
+def _wilson_limits(events: FloatArray, n: FloatArray, levels: tuple[float, ...], names: tuple[str, ...]) -> FloatArray:
+    """Wilson's limits with `levels` below, shape (levels, groups, measures)."""
+    size, z = np.maximum(n, 1), ndtri(np.array(levels))[:, None, None]
+    rate = events / size
+    centre = rate + z**2 / (2 * size)
+    half = z * np.sqrt(rate * (1 - rate) / size + z**2 / (4 * size**2))
+    found = np.clip((centre + half) / (1 + z**2 / size), 0, 1)
+    is_f1 = np.array([name == "f1" for name in names])
+    return np.where(is_f1, 2 * found / (1 + found), found)
 
 
 def _acceleration(counts: FloatArray, names: tuple[str, ...]) -> FloatArray:

@@ -8,12 +8,15 @@ from typing import NamedTuple
 
 import numpy as np
 
-from precepts.stats.distributions import FloatArray
-from precepts.stats.ranking import Auc, auc_interval
-from precepts.stats.ratios import difference_interval
+from precepts.stats.distributions import FloatArray, critical_z
+from precepts.stats.ranking import Auc, auc_interval, auc_score_interval
+from precepts.stats.ratios import mover
 from precepts.stats.registry import Interval, Params, as_metric, choice_option, estimator
 from precepts.stats.rows import Row, read_columns
 from precepts.types import Metric
+
+FEW = 15
+"""Observations of an outcome below which an AUC's own spread is not relied on."""
 
 
 class CountedAuc(NamedTuple):
@@ -29,11 +32,15 @@ class CountedAuc(NamedTuple):
         spread = Auc(self.value, np.zeros(self.num_1), np.zeros(self.num_0))
         if not self.variance > 1e-15 or not 0 < self.value < 1:
             return auc_interval(spread, level=level)
-        from precepts.stats.distributions import critical_z
-
         centre = math.log(self.value / (1 - self.value))
         half = critical_z(level) * math.sqrt(self.variance) / (self.value * (1 - self.value))
         return 1 / (1 + math.exp(half - centre)), 1 / (1 + math.exp(-half - centre))
+
+    def score_interval(self, *, level: float) -> Interval:
+        """The same, by the score-type interval where an outcome is rarer than 15: DeLong's variance is then a guess, too small."""
+        if min(self.num_1, self.num_0) >= FEW:
+            return self.interval(level=level)
+        return auc_score_interval(self.value, self.num_1, self.num_0, critical_z(level))
 
 
 def counted_auc(scores: FloatArray, outcomes: FloatArray, counts: FloatArray) -> CountedAuc | None:
@@ -44,6 +51,11 @@ def counted_auc(scores: FloatArray, outcomes: FloatArray, counts: FloatArray) ->
     distinct, place = np.unique(scores, return_inverse=True)
     ones = np.bincount(place, counts * outcomes, minlength=distinct.size)
     zeros = np.bincount(place, counts * (1 - outcomes), minlength=distinct.size)
+    return auc_of_counts(ones.astype(np.float64), zeros.astype(np.float64))
+
+
+def auc_of_counts(ones: FloatArray, zeros: FloatArray) -> CountedAuc | None:
+    """The same from how often each outcome has each score, lowest score first; both of shape (scores,)."""
     num_1, num_0 = float(ones.sum()), float(zeros.sum())
     if not num_1 or not num_0:
         return None
@@ -57,21 +69,38 @@ def counted_auc(scores: FloatArray, outcomes: FloatArray, counts: FloatArray) ->
     return CountedAuc(value, of_1 + of_0, int(num_1), int(num_0))
 
 
-def auc_against(sides: Sequence[CountedAuc], *, level: float) -> tuple[float, Interval | None]:
-    """An AUC, or the difference of two of different rows, with its interval."""
+def auc_against(sides: Sequence[CountedAuc], *, level: float, version: int = 2) -> tuple[float, Interval]:
+    """An AUC, or the difference of two of different rows, with its interval.
+
+    Version 2 takes `score_interval` and joins two by MOVER; version 1 took DeLong's, joined as if they were symmetric.
+    """
+    limits = [side.interval(level=level) if version == 1 else side.score_interval(level=level) for side in sides]
     if len(sides) == 1:
-        return sides[0].value, sides[0].interval(level=level)
+        return sides[0].value, limits[0]
     value = sides[0].value - sides[1].value
-    one, other = (side.interval(level=level) for side in sides)
-    return value, difference_interval(one, other, value, level=level)
+    if version == 1:
+        half = math.hypot(*((high - low) / 2 for low, high in limits))
+        return value, (value - half, value + half)
+    return value, mover(sides[0].value, limits[0], sides[1].value, limits[1])
 
 
 @estimator("group_auc", version=1, params=("of", "against"))
+def group_auc_1(rows: Sequence[Row], *, params: Params, seed: int, level: float) -> Metric:
+    """As `group_auc@2`, with DeLong's interval however few the outcomes: it covers 80 to 90 % below 10 of them."""
+    return _group_auc(rows, params, level, version=1)
+
+
+@estimator("group_auc", version=2, params=("of", "against"))
 def group_auc(rows: Sequence[Row], *, params: Params, seed: int, level: float) -> Metric:
     """AUC of `score` for `label` in the arm `of`; with `against: others` less that of all other rows together.
 
-    Keys also `arm`, `count`. None unless both labels occur on each side.
+    Keys also `arm`, `count`. None unless both labels occur on each side. Interval: DeLong's on the logit scale; below 15 of
+    an outcome the score-type one of Newcombe 2006 (`auc_interval`); a difference by MOVER.
     """
+    return _group_auc(rows, params, level, version=2)
+
+
+def _group_auc(rows: Sequence[Row], params: Params, level: float, *, version: int) -> Metric:
     filled = [{**row, "count": row.get("count", 1)} for row in rows]
     mine = [row for row in filled if "of" not in params or str(row.get("arm")) == str(params["of"])]
     sides = [mine]
@@ -86,9 +115,14 @@ def group_auc(rows: Sequence[Row], *, params: Params, seed: int, level: float) -
         num_unscored += sum(int(r["count"]) for r in side if isinstance(r["count"], int | float)) - int(
             read.column(2).sum()
         )
-    unit = "difference" if len(sides) == 2 else "auc"
+    return auc_metric(found, n=n, num_unscored=num_unscored, level=level, version=version)
+
+
+def auc_metric(
+    found: Sequence[CountedAuc | None], *, n: int, num_unscored: int, level: float, version: int = 2
+) -> Metric:
+    """`group_auc` of one side or two; None where a side lacks an outcome."""
     whole = [one for one in found if one is not None]
-    if len(whole) < len(found):
-        return as_metric("group_auc@1", None, None, level=level, n=n, num_unscored=num_unscored, unit=unit)
-    value, interval = auc_against(whole, level=level)
-    return as_metric("group_auc@1", value, interval, level=level, n=n, num_unscored=num_unscored, unit=unit)
+    made = auc_against(whole, level=level, version=version) if len(whole) == len(found) else (None, None)
+    unit = "difference" if len(found) == 2 else "auc"
+    return as_metric(f"group_auc@{version}", *made, level=level, n=n, num_unscored=num_unscored, unit=unit)

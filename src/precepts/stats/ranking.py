@@ -75,7 +75,7 @@ def auc_interval(area: Auc, *, level: float = 0.95) -> Interval:
     z = critical_z(level)
     variance = area.variance
     if not variance > 1e-15 or not 0 < area.value < 1:
-        return _auc_score_interval(area.value, area.placements_1.size, area.placements_0.size, z)
+        return auc_score_interval(area.value, area.placements_1.size, area.placements_0.size, z)
     centre = math.log(area.value / (1 - area.value))
     half = z * math.sqrt(variance) / (area.value * (1 - area.value))
     return _logistic(centre - half), _logistic(centre + half)
@@ -86,8 +86,8 @@ def _logistic(x: float) -> float:
     return 1 / (1 + math.exp(-x)) if x >= 0 else math.exp(x) / (1 + math.exp(x))
 
 
-def _auc_score_interval(value: float, num_1: int, num_0: int, z: float) -> Interval:
-    """All areas that a z test with Hanley and McNeil's variance at that area would not reject."""
+def auc_score_interval(value: float, num_1: int, num_0: int, z: float) -> Interval:
+    """All areas that a z test with Hanley and McNeil's variance at that area would not reject; z is the critical value."""
     extra = (num_1 + num_0) / 2 - 1
 
     def excess(area: float) -> float:

@@ -122,15 +122,16 @@ def group_rate(rows: Sequence[Row], *, params: Params, seed: int, level: float) 
 
     Keys: `score` (0 or 1), `arm`, `count`. Wilson's interval, Newcombe's for the difference; n is that of both sides.
     """
-    name = "group_rate@1"
     sides = [_counted(side, "score", params=params) for side in _sides(rows, params)]
     counts = [(float(v[:, 0] @ c), float(c.sum())) for v, c, _ in sides]
-    n, num_unscored = int(sum(total for _, total in counts)), sum(missing for _, _, missing in sides)
-    unit = "difference" if len(sides) == 2 else "rate"
-    if any(total == 0 for _, total in counts):
-        return as_metric(name, None, None, level=level, n=n, num_unscored=num_unscored, unit=unit)
-    value, interval = rate_against(counts, level=level)
-    return as_metric(name, value, interval, level=level, n=n, num_unscored=num_unscored, unit=unit)
+    return rate_metric(counts, num_unscored=sum(missing for _, _, missing in sides), level=level)
+
+
+def rate_metric(counts: Sequence[tuple[float, float]], *, num_unscored: int, level: float) -> Metric:
+    """`group_rate@1` of one side or two, each (successes, n)."""
+    n, unit = int(sum(total for _, total in counts)), "difference" if len(counts) == 2 else "rate"
+    found = rate_against(counts, level=level) if all(total for _, total in counts) else (None, None)
+    return as_metric("group_rate@1", *found, level=level, n=n, num_unscored=num_unscored, unit=unit)
 
 
 def rate_against(counts: Sequence[tuple[float, float]], *, level: float) -> tuple[float, Interval]:
@@ -150,7 +151,6 @@ def calibration_gap(rows: Sequence[Row], *, params: Params, seed: int, level: fl
     Above 0 the score over-predicts. Keys: `score` (a probability), `label` (0 or 1), `arm`, `count`. A row that stands for
     several observations has their common label and mean score; what their scores differ within it is left out.
     """
-    name = "calibration_gap@1"
     sides = [_counted(side, "score", "label", params=params) for side in _sides(rows, params)]
     moments = [
         Moments(
@@ -162,11 +162,14 @@ def calibration_gap(rows: Sequence[Row], *, params: Params, seed: int, level: fl
         )
         for v, c, _ in sides
     ]
-    n, num_unscored = int(sum(one.n for one in moments)), sum(missing for _, _, missing in sides)
-    if any(one.n == 0 for one in moments):
-        return as_metric(name, None, None, level=level, n=n, num_unscored=num_unscored, unit="difference")
-    value, interval = gap_against(moments, level=level)
-    return as_metric(name, value, interval, level=level, n=n, num_unscored=num_unscored, unit="difference")
+    return gap_metric(moments, num_unscored=sum(missing for _, _, missing in sides), level=level)
+
+
+def gap_metric(moments: Sequence[Moments], *, num_unscored: int, level: float) -> Metric:
+    """`calibration_gap@1` of one side or two."""
+    n = int(sum(one.n for one in moments))
+    found = gap_against(moments, level=level) if all(one.n for one in moments) else (None, None)
+    return as_metric("calibration_gap@1", *found, level=level, n=n, num_unscored=num_unscored, unit="difference")
 
 
 def gap_against(moments: Sequence[Moments], *, level: float) -> tuple[float, Interval]:

@@ -3,16 +3,52 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import cast
+from typing import NamedTuple, cast
 
 import numpy as np
 
 from precepts.stats.distributions import FloatArray
-from precepts.stats.group_auc import auc_against, counted_auc
+from precepts.stats.group_auc import auc_against, auc_of_counts
 from precepts.stats.ratios import Moments, gap_against, rate_against
-from precepts.stats.registry import Params, as_metric, choice_option, estimator
+from precepts.stats.registry import Interval, Params, as_metric, choice_option, estimator
 from precepts.stats.rows import Row, read_columns
 from precepts.types import Metric
+
+
+class WeightedSide(NamedTuple):
+    """Weighted sums over the rows of one side of a comparison; what a measure does not need is empty or 0."""
+
+    squares: float
+    """Of the weights."""
+    moments: Moments
+    """Weighted; `n` is the sum of the weights."""
+    ones: FloatArray
+    """Weight of outcome 1 at each score, lowest score first, shape (scores,)."""
+    zeros: FloatArray
+
+    @property
+    def factor(self) -> float:
+        """What weights are multiplied by to add up to the effective number of rows, (Σw)² / Σw², which is at least 1."""
+        weight = self.moments.n
+        return max(weight / self.squares, 1 / weight) if self.squares > 0 and weight > 0 else 0.0
+
+
+def weighted_metric(measure: str, sides: Sequence[WeightedSide], *, n: int, num_unscored: int, level: float) -> Metric:
+    """`weighted_group@1` of one side or two: a `rate` (of the moments' score), a calibration `gap` or an `auc`."""
+    unit = "difference" if len(sides) == 2 or measure == "gap" else "auc" if measure == "auc" else "rate"
+    found: tuple[float | None, Interval | None] = None, None
+    if all(side.factor > 0 for side in sides):
+        if measure == "rate":
+            counts = [(side.moments.score * side.factor, side.moments.n * side.factor) for side in sides]
+            found = rate_against(counts, level=level)
+        elif measure == "gap":
+            moments = [Moments(*(value * side.factor for value in side.moments)) for side in sides]
+            found = gap_against(moments, level=level)
+        else:
+            areas = [auc_of_counts(side.ones * side.factor, side.zeros * side.factor) for side in sides]
+            whole = [one for one in areas if one is not None]
+            found = auc_against(whole, level=level, version=1) if len(whole) == len(areas) else found
+    return as_metric("weighted_group@1", *found, level=level, n=n, num_unscored=num_unscored, unit=unit)
 
 
 @estimator("weighted_group", version=1, params=("of", "against", "measure"))
@@ -26,43 +62,26 @@ def weighted_group(rows: Sequence[Row], *, params: Params, seed: int, level: flo
     """
     measure = choice_option(params, "measure", ("rate", "gap", "auc"))
     of = params.get("of")
-    mine = [row for row in rows if of is None or str(row.get("arm")) == str(of)]
-    sides = [mine]
+    chosen = [[row for row in rows if of is None or str(row.get("arm")) == str(of)]]
     if choice_option(params, "against", ("nobody", "others")) == "others":
-        sides.append([row for row in rows if str(row.get("arm")) != str(of)])
-    keys = (
-        ("score", "count", "score_b", "score_c")
-        if measure == "rate"
-        else ("score", "label", "count", "score_b", "score_c")
-    )
-    found: list[tuple[FloatArray, FloatArray, FloatArray]] = []
+        chosen.append([row for row in rows if str(row.get("arm")) != str(of)])
+    keys = ("score", "count", "score_b", "score_c")
+    keys = keys if measure == "rate" else (keys[0], "label", *keys[1:])
+    sides: list[WeightedSide] = []
     n = unscored = 0
-    for side in sides:
+    for side in chosen:
         filled = [{**row, "count": row.get("count", 1)} for row in side]
         read = read_columns(filled, *keys, positive=params.get("positive"))
         counts, weight, squares = (read.column(len(keys) - k) for k in (3, 2, 1))
         n += int(counts.sum())
         unscored += sum(int(cast("float", row["count"])) for row in filled) - int(counts.sum())
-        # At least one row: sums of squares are at most the square of the sum.
-        factor = max(weight.sum() / squares.sum(), 1 / weight.sum()) if squares.sum() > 0 and weight.sum() > 0 else 0.0
-        label = read.column(1) if measure != "rate" else np.zeros(read.n)
-        found.append((read.column(0), label, weight * factor))
-    name = "weighted_group@1"
-    unit = "difference" if len(sides) == 2 or measure == "gap" else "auc" if measure == "auc" else "rate"
-    areas = [counted_auc(*side) for side in found] if measure == "auc" else []
-    whole = [one for one in areas if one is not None]
-    if any(float(w.sum()) <= 0 for _, _, w in found) or len(whole) < len(areas):
-        return as_metric(name, None, None, level=level, n=n, num_unscored=unscored, unit=unit)
-    if measure == "rate":
-        value, interval = rate_against([(float(s @ w), float(w.sum())) for s, _, w in found], level=level)
-        exact = [float(s @ w / w.sum()) for s, _, w in found]
-        value = exact[0] - (exact[1] if len(exact) == 2 else 0.0)
-    elif measure == "gap":
-        moments = [
-            Moments(float(w.sum()), float(s @ w), float(y @ w), float(s**2 @ w), float((s * y) @ w))
-            for s, y, w in found
-        ]
-        value, interval = gap_against(moments, level=level)
-    else:
-        value, interval = auc_against(whole, level=level)
-    return as_metric(name, value, interval, level=level, n=n, num_unscored=unscored, unit=unit)
+        score, label = read.column(0), read.column(1) if measure != "rate" else np.zeros(read.n)
+        sums = [weight, weight * score, weight * label, weight * score**2, weight * score * label]
+        place = np.unique(score, return_inverse=True)[1]
+        sides.append(
+            WeightedSide(
+                float(squares.sum()), Moments(*(float(one.sum()) for one in sums)),
+                np.bincount(place, weight * label).astype(np.float64), np.bincount(place, weight * (1 - label)).astype(np.float64),
+            )
+        )  # fmt: skip
+    return weighted_metric(measure, sides, n=n, num_unscored=unscored, level=level)

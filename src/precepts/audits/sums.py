@@ -1,0 +1,186 @@
+"""Sums of cells by group: made once a measure for all groups, after which every number is a few additions.
+
+A group against all the others needs the sums of all the others, which are those of everyone less its own. So an audit costs
+groups × measures and not groups × measures × cells, however many cells there are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from precepts.audits.cells import ModelCells, contrasted
+from precepts.audits.measures import Measure
+from precepts.stats import Moments, cumulative_error, recalibration
+from precepts.stats.abroca import abroca_metric
+from precepts.stats.calibration_curve import ecce_metric, recalibration_metric
+from precepts.stats.distributions import FloatArray
+from precepts.stats.group_auc import auc_metric, auc_of_counts
+from precepts.stats.ratios import gap_metric, rate_metric
+from precepts.stats.weighted import WeightedSide, weighted_metric
+from precepts.types import Metric
+
+
+class GroupSums:
+    """The cells of one grouping as columns, and what each measure needs of them by group."""
+
+    def __init__(self, cells: ModelCells, grouping: str) -> None:
+        """Codes the groups; sums are made when a measure is first asked for."""
+        texts, self.codes = np.unique(cells.frame[grouping].to_numpy(), return_inverse=True)
+        self.names: list[str] = [str(text) for text in texts]
+        self.decided = np.array([contrasted(name) for name in self.names])
+        self._columns = cells.columns()
+        self.count = self.column("count")
+        self._made: dict[Any, FloatArray] = {}
+
+    def column(self, name: str) -> FloatArray:
+        """A column of the cells as numbers, NaN where it is null, shape (cells,)."""
+        return self._columns[name]
+
+    def kept(self, where: Mapping[str, Any]) -> Any:
+        """Which cells are among the rows of a measure, shape (cells,)."""
+        mask = np.ones(self.count.size, dtype=bool)
+        for key, value in where.items():
+            mask &= np.isin(self.column(key), np.asarray(value, dtype=np.float64))
+        return mask
+
+    def total(self, values: FloatArray) -> FloatArray:
+        """Sums of a column by group, shape (groups,)."""
+        return np.bincount(self.codes, values, minlength=len(self.names)).astype(np.float64)
+
+    def metric(self, measure: Measure, name: str, *, weighted: str | None, gap: bool, level: float) -> Metric:
+        """The measure of one group, or with `gap` less that of all other groups that were decided on.
+
+        `weighted` names the measure of `weighted_group@1` that stands for it where rows have weights.
+        """
+        group = self.names.index(name)
+        if measure.estimator in ("ecce@1", "recalibration@1"):
+            return self._curve(measure, group, level=level)
+        sums = self._sums(measure, weighted)
+        sides = [sums[group]]
+        if gap:
+            sides.append(sums[self.decided].sum(axis=0) - sums[group])
+        unscored = round(sum(float(side[0]) for side in sides))
+        n = round(sum(float(side[1]) for side in sides))
+        if weighted is not None:
+            return weighted_metric(
+                weighted, [_weighted(side) for side in sides], n=n, num_unscored=unscored, level=level
+            )
+        if measure.estimator == "group_rate@1":
+            return rate_metric([(float(s[2]), float(s[1])) for s in sides], num_unscored=unscored, level=level)
+        if measure.estimator == "calibration_gap@1":
+            moments = [Moments(*map(float, side[1:])) for side in sides]
+            return gap_metric(moments, num_unscored=unscored, level=level)
+        areas = [auc_of_counts(*np.split(side[2:], 2)) for side in sides]
+        return auc_metric(areas, n=n, num_unscored=unscored, level=level)
+
+    def rates(self, measure: Measure) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """Of a rate: unscored, n and successes of the groups that were decided on, each of shape (groups,)."""
+        unscored, n, yes = self._sums(measure, None)[self.decided].T
+        return unscored, n, yes
+
+    def abroca(self, name: str, *, resamples: int, level: float) -> Metric:
+        """The area between the ROC curves of a group and of all other groups that were decided on."""
+        auc = Measure("auc", "group_auc@2", "bin", "outcome", {})
+        sums = self._sums(auc, None)
+        mine = sums[self.names.index(name)]
+        others = sums[self.decided].sum(axis=0) - mine
+        # Only scores that occur on a side count, as the draws depend on how many there are.
+        counts = np.stack([np.stack(np.split(side[2:], 2)[::-1]) for side in (mine, others)])
+        counts = counts[:, :, counts.sum(axis=(0, 1)) > 0]
+        n, unscored = int(mine[1] + others[1]), int(mine[0] + others[0])
+        return abroca_metric(counts, n=n, num_unscored=unscored, resamples=resamples, seed=0, level=level)
+
+    def _sums(self, measure: Measure, weighted: str | None) -> FloatArray:
+        """By group: unscored, n, and what the measure needs; shape (groups, sums)."""
+        key = (measure.estimator, measure.score, measure.label, str(measure.where), weighted)
+        if key not in self._made:
+            self._made[key] = self._summed(measure, weighted)
+        return self._made[key]
+
+    def _scored(self, measure: Measure) -> tuple[Any, FloatArray, FloatArray, FloatArray]:
+        """Which cells have the measure; score and label, 0 elsewhere; and unscored by group."""
+        x = self.column(measure.score)
+        y = self.column(measure.label) if measure.label else np.zeros_like(x)
+        kept = self.kept(measure.where)
+        scored = kept & ~np.isnan(x) & ~np.isnan(y)
+        return scored, np.where(scored, x, 0.0), np.where(scored, y, 0.0), self.total(self.count * (kept & ~scored))
+
+    def _summed(self, measure: Measure, weighted: str | None) -> FloatArray:
+        scored, x, y, unscored = self._scored(measure)
+        n = self.total(self.count * scored)
+        size = (self.count if weighted is None else self.column("weight")) * scored
+        moments = [self.total(size * one) for one in (np.ones_like(x), x, y, x * x, x * y)]
+        if weighted is None and measure.estimator == "group_rate@1":
+            return np.stack([unscored, n, moments[1]], axis=1)
+        if weighted is None and measure.estimator == "calibration_gap@1":
+            return np.stack([unscored, *moments], axis=1)
+        head = [unscored, n]
+        if weighted is not None:
+            head += [self.total(self.column("weight_sq") * scored), *moments]
+        place = np.unique(x, return_inverse=True)[1] if measure.estimator == "group_auc@2" else np.zeros(x.size, int)
+        bins = int(place.max(initial=0)) + 1
+        by_score = [
+            np.bincount(self.codes * bins + place, size * one, minlength=len(self.names) * bins).reshape(-1, bins)
+            for one in (y, 1 - y)
+        ]
+        return np.concatenate([np.stack(head, axis=1), *by_score], axis=1)
+
+    def _curve(self, measure: Measure, group: int, *, level: float) -> Metric:
+        """Calibration slope, intercept or ECCE of one group, from its own cells."""
+        scored, x, y, unscored = self._scored(measure)
+        mine = scored & (self.codes == group)
+        columns, lacking = (x[mine], y[mine], self.count[mine]), int(unscored[group])
+        n, statistic = int(self.count[mine].sum()), measure.statistic
+        if measure.estimator == "ecce@1":
+            found = cumulative_error(*columns) if n else None
+            return ecce_metric(found, statistic, n=n, num_unscored=lacking, level=level)
+        return recalibration_metric(recalibration(*columns), statistic, n=n, num_unscored=lacking, level=level)
+
+    def covariance(self, asked: Sequence[tuple[Measure, str]]) -> FloatArray:
+        """Covariance of gaps, each a measure and a group, from what one observation of each cell adds to them.
+
+        Gaps that these data cannot have are left out; shape (k, k) for the k others.
+        """
+        parts = [self._influence(measure, name) for measure, name in asked]
+        found = np.stack([part for part in parts if part.any()], axis=1)
+        return found.T @ (found * self.count[:, None])
+
+    def _influence(self, measure: Measure, name: str) -> FloatArray:
+        """What one observation of each cell adds to a gap, shape (cells,); zeros where a side has no row."""
+        scored, x, y, _ = self._scored(measure)
+        mine = self.codes == self.names.index(name)
+        decided = self.decided[self.codes] & scored
+        out = np.zeros(x.size)
+        for side, sign in ((mine & decided, 1.0), (~mine & decided, -1.0)):
+            n = float(self.count[side].sum())
+            if not n:
+                return np.zeros(x.size)
+            if measure.estimator == "group_auc@2":
+                value = placements(x[side], y[side], self.count[side])
+            else:
+                value = x[side] - y[side]
+                value = (value - float(value @ self.count[side]) / n) / n
+            out[side] = sign * value
+        return out
+
+
+def _weighted(side: FloatArray) -> WeightedSide:
+    ones, zeros = np.split(side[8:], 2)
+    return WeightedSide(float(side[2]), Moments(*map(float, side[3:8])), ones, zeros)
+
+
+def placements(scores: FloatArray, outcomes: FloatArray, counts: FloatArray) -> FloatArray:
+    """The influence of one observation on an AUC, shape (n,); zeros where one outcome is absent."""
+    distinct, place = np.unique(scores, return_inverse=True)
+    ones = np.bincount(place, counts * outcomes, minlength=distinct.size)
+    zeros = np.bincount(place, counts * (1 - outcomes), minlength=distinct.size)
+    if not ones.sum() or not zeros.sum():
+        return np.zeros(scores.size)
+    above = (np.cumsum(zeros) - zeros / 2) / zeros.sum()
+    below = 1 - (np.cumsum(ones) - ones / 2) / ones.sum()
+    value = float(ones @ above) / ones.sum()
+    found = np.where(outcomes == 1, (above[place] - value) / ones.sum(), (below[place] - value) / zeros.sum())
+    return found.astype(np.float64)
