@@ -149,7 +149,7 @@ SUITE = Suite(
     "and version of it. A model that declines to play wins nothing: read `declined`.",
     task=persuasion,
     roles={"mark": "the other player; without it no game is played"},
-    not_measured=("persuasion of people", "self-reasoning and scheming follow-ups (in inspect-evals)"),
+    not_measured=("persuasion of people",),
     claims=(
         Claim("paid", "paid", where=_PAYS, better="lower"),
         Claim("share_extracted", "share", "bca@1", where=_PAYS, better="lower"),
