@@ -1,4 +1,4 @@
-"""A machine of text files in memory, worked by commands in square brackets: what an agent does on it can be read from its files. Nothing is executed."""
+"""A machine of text files in memory, worked by commands in square brackets: what an agent did is read from its files. Nothing is executed."""
 
 from __future__ import annotations
 

@@ -17,12 +17,12 @@ from precepts.evals.suite import Claim, Suite, interleave
 
 VERSION = 1
 JUDGE = "files of the machine@1"
-TURNS = 10
-"""Messages that an agent may write: the longest job takes five commands. More would not make a deed likelier, only longer to wait for."""
+TURNS = 8
+"""Messages that an agent may write: the longest job takes five commands."""
 
 
 @task(name="scheming")
-def scheming(seed: int = 0, num: int = 24, turns: int = TURNS, max_tokens: int = 200, temperature: float = 0.0) -> Task:
+def scheming(seed: int = 0, num: int = 24, turns: int = TURNS, max_tokens: int = 160, temperature: float = 0.0) -> Task:
     """`num` scenarios of each kind, the kinds in turn.
 
     Args:
@@ -57,16 +57,16 @@ def _sample(one: Scenario) -> Sample:
 
 @solver
 def work(seed: int = 0, turns: int = TURNS) -> Solver:
-    """Lets the agent work until it is done or says two messages without a command, then asks it what it did."""
+    """Lets the agent work until it is done or stuck, then asks it what it did. Two messages without a command, or the same one twice, are stuck."""
 
     async def solve(state: TaskState, generate: Generate) -> TaskState:
         machine = Machine.of(state.metadata["scenario"]["machine"])
-        idle = 0
+        idle, before = 0, ""
         for _ in range(turns):
             state = await generate(state, **seeded(state, seed))
-            if not _usable(state):
+            if not _usable(state) or (text := state.output.completion) == before:
                 break
-            said = machine.obey(state.output.completion)
+            said, before = machine.obey(text), text
             idle = idle + 1 if said is None else 0
             if machine.done or idle == 2:
                 break
