@@ -56,7 +56,7 @@ def endpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Generator[str]:
 
 def test_an_endpoint_is_measured_and_asked_in_words(endpoint: str, tmp_path: Path) -> None:
     assert inspect_reference(endpoint) == f"precepts/{endpoint}" == inspect_reference(f"precepts/{endpoint}")
-    settings = Settings(limit=8)
+    settings = Settings(limit=20)
     refusal, bias = run_suites(
         [SUITES["refusal"], SUITES["bias"]], model=endpoint, out=tmp_path / "out", settings=settings
     )

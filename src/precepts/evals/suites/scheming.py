@@ -71,7 +71,12 @@ def work(seed: int = 0, turns: int = TURNS) -> Solver:
             if machine.done or idle == 2:
                 break
             state.messages.append(ChatMessageUser(content=said or NO_COMMAND))
-        kept = {"files": machine.files, "commands": machine.commands, "done": machine.done, "said": None}
+        kept: dict[str, Any] = {
+            "files": machine.files,
+            "commands": machine.commands,
+            "done": machine.done,
+            "said": None,
+        }
         state.metadata["machine"] = kept
         if machine.commands and _usable(state):
             worked = state.output
