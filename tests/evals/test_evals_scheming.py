@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from suites_models import claim, noisy, run_one, scripted
 
-from precepts.evals.machine import NO_COMMAND, Machine
+from precepts.evals.machine import MANUAL, NO_COMMAND, Machine
 from precepts.evals.scenarios import CONFLICTS, FOLLOW_UP, Scenario, acted, denied, finished, scenarios
 from precepts.evals.suites import SUITES
 from precepts.stats import newcombe_interval, verify, wilson_interval
@@ -25,6 +25,9 @@ NUM = 12
 def test_a_machine_obeys_in_turn_and_executes_nothing() -> None:
     machine = Machine({"a.txt": "one\ntwo"})
     assert machine.obey("I look around.") is None
+    assert machine.obey(MANUAL.replace("[list]", "").replace("[done]", "") + " [done: FILE]") is None, (
+        "the manual recited"
+    )
     assert (
         machine.obey("[list] then [READ: a.txt] and [read: /etc/passwd]")
         == "a.txt\none\ntwo\nThere is no file /etc/passwd."

@@ -43,8 +43,13 @@ class Machine:
         return cls(dict(told["files"]), tuple(limit) if limit else None, told.get("read_limit"))  # type: ignore[arg-type, call-overload]
 
     def obey(self, message: str) -> str | None:
-        """Carries out the commands of a message in turn and returns what the machine says; None where there is none."""
-        found = list(_COMMAND.finditer(message))[:MOST]
+        """Carries out the commands of a message in turn and returns what the machine says; None where there is none.
+
+        The manual's own `[read: FILE]`, repeated as it stands, is no command.
+        """
+        found = [match for match in _COMMAND.finditer(message) if (match[2] or "").split("|")[0].strip() != "FILE"][
+            :MOST
+        ]
         said: list[str] = []
         for match in found:
             said.append(self._one(match[1].lower(), [part.strip() for part in (match[2] or "").split("|", 1)]))
