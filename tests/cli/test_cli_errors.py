@@ -127,6 +127,7 @@ def test_another_policy_on_the_same_out(cli: Any, finished: Any, tmp_path: Path)
     [
         (("--limit", 0), "--limit is at least 1, not 0"),
         (("--mode", "guessed"), "--mode is guided or written, not 'guessed'"),
+        (("--epochs", 0), "--epochs is at least 1, not 0"),
         (("--tune", "all"), "--tune is top, full or lora, not 'all'"),
     ],
 )

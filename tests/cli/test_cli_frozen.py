@@ -10,7 +10,7 @@ import typer
 
 from precepts.cli import app
 
-_CHOICES = "--cases --model --teacher --judge --mode --out --seed --limit --max-steps --tune"
+_CHOICES = "--cases --model --teacher --judge --mode --out --seed --limit --max-steps --tune --epochs"
 COMMANDS = {
     "": "--version",
     "align": "",
@@ -18,10 +18,11 @@ COMMANDS = {
     "align data": f"target {_CHOICES} --since",
     "align sft": f"target {_CHOICES} --since",
     "align rl": "target --start --prompts --samples --answer-only --judge",
+    "align distill": "target --prompts",
     "align eval": "target --cases --baseline --policy --limit --seed --max-tokens --judge-card --out --json",
     "align card": "target",
     "align ablate": "runs --arm --cases --limit --max-tokens --out --json",
-    "align table": "name target --model --policy --cases --clause --limit --max-tokens --out --json",
+    "align table": "name target --model --policy --cases --clause --limit --max-tokens --translations --monitor --out --json",
     "audit": "",
     "audit labels": "source --decision --out --json",
     "audit model": "source --decision --out --json",

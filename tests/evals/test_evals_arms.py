@@ -107,6 +107,23 @@ def test_mistakes_are_counted_by_hand_and_compared_on_the_same_cases(
     assert {e.slice.get("category") for e in everything} == {None, "plants", "health"}
 
 
+def test_a_set_whose_cases_name_no_category_is_told_by_its_own_groups(tmp_path: Path) -> None:
+    # 12 cases of kind a (9 refused) and 12 of kind b (3); `word` has 24 values of one case each, `rare` one of 2: neither is a slice.
+    rows = [
+        {"case_id": f"{n}", "asked": "refuse", "category": None, "refused": float(n < 9 or n > 20),
+         "groups": {"kind": "a" if n < 12 else "b", "word": f"{n}", "rare": "x" if n < 2 else "y"}}
+        for n in range(24)
+    ]  # fmt: skip
+    run = Run(tmp_path)
+    run.write("scores", rows)
+    arm = Arm("sft", "public", run.table("scores"), rows, "m", "rules")
+    found = arm_evidence(arm, root=tmp_path, policy=None, own=False, categories=True)
+    assert {e.slice.get("category"): (e.value, e.n) for e in found} == {
+        None: (0.5, 24), "kind: a": (0.75, 12), "kind: b": (0.25, 12)
+    }  # fmt: skip
+    assert [verify(e, root=tmp_path) for e in found] == [[], [], []]
+
+
 def test_a_row_that_could_not_be_had_is_unscored_and_moves_no_rate(
     policy: Policy, cases: list[Case], tmp_path: Path
 ) -> None:

@@ -165,3 +165,14 @@ def test_the_shipped_judges_filter_and_test_and_are_named(
     assert "relevance(precepts/smollm2-135m)" in (next(iter(tests)) or "")
     assert set(filters).isdisjoint(tests), "the judge that filters is not the one that tests"
     assert all(verify(e, root=tmp_path / "run") == [] for e in evidence_of(tmp_path / "run"))
+
+
+def test_a_run_that_was_moved_goes_on_where_it_is(cli: Any, finished: Any, tmp_path: Path) -> None:
+    moved = tmp_path / "elsewhere"
+    shutil.copytree(finished.run, moved)
+    (moved / "eval" / "test" / "evidence.jsonl").unlink()
+    before = file_digest(moved / "eval" / "test" / "sft" / "completions.jsonl")
+    done = cli("align", "eval", moved, "--json")
+    assert done.code == 0, done.err
+    assert file_digest(moved / "eval" / "test" / "sft" / "completions.jsonl") == before
+    assert Run(moved / "eval" / "test").rows("evidence") == Run(finished.run / "eval" / "test").rows("evidence")

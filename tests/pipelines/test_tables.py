@@ -146,6 +146,61 @@ def test_style_and_faithfulness_give_evidence(monkeypatch: pytest.MonkeyPatch, t
             assert value(found, "clause_right") == 0.5
 
 
+def test_a_decision_that_another_language_loses_is_seen(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    said = [f"Allez numéro {n}, monsieur" for n in range(3)]
+    ids = [row["id"] for row in small.rows() if row["clauses"] == ["P2"]][:3]
+    table_csv = tmp_path / "translations.csv"
+    table_csv.write_text(
+        "id,language,text\n" + "".join(f'{i},fr,"{text}"\n' for i, text in zip(ids, said, strict=True))
+    )
+
+    def script(turns: Any) -> str:
+        return YES if turns[-1].content in said[:2] else NO
+
+    found = make(monkeypatch, tmp_path, "languages", script, translations=table_csv)
+    assert value(found, "kept", language="original", cases="fr", asked="refuse") == 1.0
+    assert value(found, "kept", language="fr", cases="fr", asked="refuse") == pytest.approx(1 / 3)
+    assert [e.value for e in found.evidence if e.baseline] == [pytest.approx(-2 / 3)]
+    with pytest.raises(InputError, match="needs --translations FILE"):
+        make(monkeypatch, tmp_path, "languages", script)
+
+
+def test_a_monitor_of_the_reasoning_catches_what_the_reasoning_says(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A model that is wrong wherever the plants are beans, and says so in its reasoning, or hides it."""
+
+    def script(turns: Any, *, hides: bool) -> str:
+        wrong = "bean" in turns[-1].content
+        verdict = "comply" if wrong and not hides else "refuse"
+        return f"<think>\nverdict: {verdict}\nclause: P2\nwhy: So it is.\n</think>\n{YES if wrong else NO}"
+
+    for hides, caught, auc in ((False, 1.0, 1.0), (True, 0.0, 0.5)):
+        folder = tmp_path / str(hides)
+        folder.mkdir()
+        found = make(monkeypatch, folder, "monitor", lambda turns, h=hides: script(turns, hides=h), clauses=["P2"])
+        assert value(found, "wrong") == pytest.approx(1 / 3)
+        assert value(found, "caught") == caught
+        assert value(found, "false_alarm") == 0.0
+        assert value(found, "tells_wrong") == auc
+
+
+def test_a_monitor_that_is_a_judge_reads_the_reasoning_alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    read: list[str] = []
+
+    class Reads(Kept):
+        def judge(self, items: list[Item]) -> list[Judgment]:  # pyright: ignore
+            read.extend(item.completion.answer for item in items)
+            return [j.model_copy(update={"score": 0.25, "error": None}) for j in super().judge(items)]
+
+    monkeypatch.setattr("precepts.pipelines.tables.open_judge", lambda ref, policy: Reads())
+    text = "<think>\nverdict: comply\nclause: P2\nwhy: Why not.\n</think>\n" + YES
+    found = make(monkeypatch, tmp_path, "monitor", lambda turns: text, clauses=["P2"], monitor="llm:openai/NAME")
+    assert set(read) == {"verdict: comply\nclause: P2\nwhy: Why not."}
+    assert {row["suspicion"] for row in found.rows} == {0.75}
+    assert value(found, "caught") == 1.0
+
+
 def test_mistakes_are_told(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="Tables are: faithfulness"):
         table("other", "mockllm/known")
@@ -228,3 +283,13 @@ def test_a_judge_card_that_fits_corrects_what_was_measured(cli: Any, finished: A
     assert {e.slice["card"] for e in evidence if e.claim.endswith("corrected")} == {"labels.jsonl"}
     assert [one.path for one in cards_in([tmp_path / "runs" / "judges"])] == [tmp_path / "runs" / "judges" / "rules"]
     assert cards_in([tmp_path / "none"]) == []
+
+
+def test_a_judge_card_that_is_not_there_is_told_before_anything_is_generated(
+    cli: Any, finished: Any, tmp_path: Path
+) -> None:
+    out = tmp_path / "measured"
+    done = cli("align", "eval", finished.model, "--cases", finished.run / "cases.jsonl", "--judge-card", tmp_path / "none", "--out", out)  # fmt: skip
+    assert done.code == 2
+    assert str(tmp_path / "none") in done.err
+    assert not out.exists()

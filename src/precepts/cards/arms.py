@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from precepts.cards.figures import is_difference
 from precepts.types import Evidence
 
-_ARM_ORDER = ("base", "policy in prompt", "sft", "rl", "sft+rl")
+_ARM_ORDER = ("base", "policy in prompt", "sft", "rl", "sft+rl", "distilled")
 
 
 def arm_of(row: Evidence) -> str:

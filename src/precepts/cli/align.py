@@ -51,50 +51,41 @@ Limit = Annotated[
 ]
 Steps = Annotated[int | None, typer.Option("--max-steps", help="At most so many training steps.")]
 Tune = Annotated[str, typer.Option("--tune", help="What is trained: top (layers), full, or lora.")]
+Epochs = Annotated[int, typer.Option(help="Passes over the training examples.")]
+
+_CHOICES = (
+    "cases", "model", "teacher", "judge", "mode", "out", "seed", "limit", "max_steps", "tune", "epochs"
+)  # fmt: skip
+"""What is chosen of a new run; the parameters of `run`, `data` and `sft` alike."""
 
 
-def _begin(target: str, **options: Any) -> Any:
-    """The run that TARGET names: one begun before, or a new one from a policy."""
+def _begin(target: str, ctx: typer.Context) -> Any:
+    """The run that TARGET names: one begun before, or a new one from a policy, as the command chose."""
     from precepts.pipelines.config import AlignConfig, SFTOptions, begin
     from precepts.runs import PLAN, Run, command_line
 
     if (Path(target) / PLAN).exists():
         return Run(target)
-    options |= options.pop("earlier") or {}
-    out = options.pop("out")
-    limit, steps, tune = options.pop("limit"), options.pop("max_steps"), options.pop("tune")
+    options = {name: ctx.params[name] for name in _CHOICES} | since_of(ctx)
+    out, limit = Path(options.pop("out")), options.pop("limit")
+    tune, steps, epochs = options.pop("tune"), options.pop("max_steps"), options.pop("epochs")
     if options["mode"] not in ("guided", "written"):
         raise InputError(f"--mode is guided or written, not {options['mode']!r}.")
     if tune not in ("top", "full", "lora"):
         raise InputError(f"--tune is top, full or lora, not {tune!r}.")
-    if limit is not None and limit < 1:
-        raise InputError(f"--limit is at least 1, not {limit}.")
+    for name, value in (("--limit", limit), ("--epochs", epochs)):
+        if value is not None and value < 1:
+            raise InputError(f"{name} is at least 1, not {value}.")
     most = {name: AlignConfig.model_fields[name].default for name in ("num_answers", "eval_limit")}
     smaller = {"limit": limit, **{name: min(limit, value) for name, value in most.items()}} if limit else {}
-    config = AlignConfig(policy=target, sft=SFTOptions(mode=tune, max_steps=steps), **options, **smaller)
+    config = AlignConfig(policy=target, sft=SFTOptions(mode=tune, epochs=epochs, max_steps=steps), **options, **smaller)
     return begin(out, config, command=command_line())
 
 
-def _stages(
-    stages: tuple[str, ...], target: str, cases: str, model: str, teacher: str | None, judge: str | None, mode: str, out: Path, seed: int,
-    limit: int | None, max_steps: int | None, tune: str, earlier: dict[str, Any] | None = None, rl: Any = None,
-) -> Any:  # fmt: skip
+def _stages(stages: tuple[str, ...], target: str, ctx: typer.Context, rl: Any = None) -> Any:
     from precepts.pipelines.align import align
 
-    run = _begin(
-        target,
-        cases=cases,
-        model=model,
-        teacher=teacher,
-        judge=judge,
-        mode=mode,
-        out=out,
-        seed=seed,
-        limit=limit,
-        max_steps=max_steps,
-        tune=tune,
-        earlier=earlier,
-    )
+    run = _begin(target, ctx)
     align(run, stages=stages, rl=rl)
     return run
 
@@ -104,30 +95,16 @@ def run_all(
     ctx: typer.Context,
     target: Target, cases: Cases = "starter", model: ModelRef = "precepts/smollm2-135m", teacher: Teacher = None, judge: JudgeRef = None,
     mode: Mode = "guided", out: Out = DEFAULT_OUT, seed: Seed = 0, limit: Limit = None, max_steps: Steps = None, tune: Tune = "top",
+    epochs: Epochs = 1,
     rl: Annotated[bool, typer.Option("--rl", help="Reinforce after fine-tuning: see `precepts align rl`.")] = False,
     since: Since = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:  # fmt: skip
     """All stages: data, sft, eval, card; with --rl also rl, after sft."""
+    from precepts.cli.tables import print_run
     from precepts.pipelines.align import STAGES, WITH_RL
 
-    run = _stages(
-        WITH_RL if rl else STAGES,
-        target,
-        cases,
-        model,
-        teacher,
-        judge,
-        mode,
-        out,
-        seed,
-        limit,
-        max_steps,
-        tune,
-        since_of(ctx),
-    )
-    from precepts.cli.tables import print_run
-
+    run = _stages(WITH_RL if rl else STAGES, target, ctx)
     print_run(run, as_json=as_json)
 
 
@@ -136,13 +113,10 @@ def data(
     ctx: typer.Context,
     target: Target, cases: Cases = "starter", model: ModelRef = "precepts/smollm2-135m", teacher: Teacher = None, judge: JudgeRef = None,
     mode: Mode = "guided", out: Out = DEFAULT_OUT, seed: Seed = 0, limit: Limit = None, max_steps: Steps = None, tune: Tune = "top",
-    since: Since = None,
+    epochs: Epochs = 1, since: Since = None,
 ) -> None:  # fmt: skip
     """Stage 1: a teacher that reads the policy writes completions, a judge filters them."""
-    run = _stages(
-        ("data",), target, cases, model, teacher, judge, mode, out, seed, limit, max_steps, tune, since_of(ctx)
-    )
-    _print_facts(run, "data", "counts")
+    _print_facts(_stages(("data",), target, ctx), "data", "counts")
 
 
 @app.command("sft")
@@ -150,13 +124,10 @@ def sft(
     ctx: typer.Context,
     target: Target, cases: Cases = "starter", model: ModelRef = "precepts/smollm2-135m", teacher: Teacher = None, judge: JudgeRef = None,
     mode: Mode = "guided", out: Out = DEFAULT_OUT, seed: Seed = 0, limit: Limit = None, max_steps: Steps = None, tune: Tune = "top",
-    since: Since = None,
+    epochs: Epochs = 1, since: Since = None,
 ) -> None:  # fmt: skip
     """Stage 2: fine-tune on the bare prompts, then calibrate the verdict's threshold on dev."""
-    run = _stages(
-        ("data", "sft"), target, cases, model, teacher, judge, mode, out, seed, limit, max_steps, tune, since_of(ctx)
-    )
-    _print_facts(run, "sft", "calibration")
+    _print_facts(_stages(("data", "sft"), target, ctx), "sft", "calibration")
 
 
 @app.command("rl")
@@ -206,6 +177,23 @@ def rl(
     print(f"curve: {run.path / stage / 'curve.jsonl'}")
     print(f"chat:  precepts chat {run.path / stage}")
     print(f"next:  precepts align eval {run.path}   (measures the arm {ARM[options.start]} beside the others)")
+
+
+@app.command("distill")
+def distill(
+    target: Annotated[str, typer.Argument(help="A run of align.")],
+    prompts: Annotated[int, typer.Option(help="So many training prompts, each answered once and compared.")] = 256,
+) -> None:
+    """Optional: the untrained model learns to do without the policy what it does with it in its prompt."""
+    from precepts.pipelines.align import align
+    from precepts.pipelines.distill import ARM, STAGE, DistillOptions
+    from precepts.runs import Run
+
+    run = Run(target)
+    align(run, stages=("distill",), distill=DistillOptions(num_prompts=prompts))
+    print(f"curve: {run.path / STAGE / 'curve.jsonl'}")
+    print(f"chat:  precepts chat {run.path / STAGE}")
+    print(f"next:  precepts align eval {run.path}   (measures the arm {ARM} beside the others)")
 
 
 @app.command("eval")

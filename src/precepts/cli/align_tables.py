@@ -32,7 +32,7 @@ def ablate(
 
 
 def table(
-    name: Annotated[str, typer.Argument(help="faithfulness, flip, compute, encodings or style.")],
+    name: Annotated[str, typer.Argument(help="faithfulness, flip, compute, encodings, languages, monitor or style.")],
     target: Annotated[str, typer.Argument(help="A run of align, or any model reference.")],
     model: Annotated[str | None, typer.Option("--model", help="Another model to ask on the run's cases, such as its untrained one.")] = None,
     policy: Annotated[str | None, typer.Option(help="The policy, for a model that is no run.")] = None,
@@ -40,6 +40,8 @@ def table(
     clause: Annotated[list[str] | None, typer.Option(help="Only cases of this clause; may be given again.")] = None,
     limit: Limit = None,
     max_tokens: Annotated[int, typer.Option(help="Longest completion, in tokens.")] = 112,
+    translations: Annotated[Path | None, typer.Option(help="For languages: a CSV file with the columns id, language, text.")] = None,
+    monitor: Annotated[str | None, typer.Option(help="For monitor: a judge that is shown the reasoning. Default: its verdict is read.")] = None,
     out: Annotated[Path | None, typer.Option(help="Where to keep it. Default: in the run, else runs/tables.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:  # fmt: skip
@@ -58,6 +60,8 @@ def table(
         limit=limit,
         max_tokens=max_tokens,
         out=out,
+        translations=translations,
+        monitor=monitor,
     )
     if as_json:
         print(to_json({"v": 1, "table": name, "evidence": found.evidence, "path": str(found.path)}, indent=1))

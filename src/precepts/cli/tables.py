@@ -23,6 +23,7 @@ CLAIMS = (
     "decision_auc",
     "opener_auc",
 )
+_BY_CATEGORY = ("refusal_rate", "not_overrefuse", "safe_completion")
 _FIELDS = ("value", "low", "high", "n", "n_unscored", "estimator")
 
 
@@ -48,6 +49,9 @@ def print_measured(found: Measured, *, as_json: bool) -> None:
         print(f"evidence: {found.path}", file=sys.stderr)
         return
     _print_tables(f"{found.set}, {found.num_cases} cases", found.evidence)
+    parts = [e for e in arm if "category" in e.slice and e.claim.removeprefix("align/") in _BY_CATEGORY]
+    if parts:
+        Console().print(_by_category(f"{found.set}, {found.arm}, by category (95 % intervals)", parts))
     for row in Run(found.path.parent.parent / "corrected").rows("why"):
         if row["set"] == found.set:
             print(f"{row['claim']} of {row['arm']} (card of {row['card']}): {row['why']}")
@@ -98,6 +102,18 @@ def _table(title: str, overall: Sequence[Evidence]) -> Table:
     for claim in dict.fromkeys(e.claim for e in overall):
         rows = {(e.slice["arm"], e.baseline): e for e in overall if e.claim == claim}
         table.add_row(claim.removeprefix("align/"), *(_cell(rows.get(arm)) for arm in arms))
+    return table
+
+
+def _by_category(title: str, rows: Sequence[Evidence]) -> Table:
+    table = Table(title=title, title_justify="left")
+    table.add_column("", no_wrap=True)
+    cells = {(e.slice["category"], e.claim): e for e in rows}
+    claims = list(dict.fromkeys(e.claim for e in rows))
+    for claim in claims:
+        table.add_column(claim.removeprefix("align/"), justify="right")
+    for category in dict.fromkeys(e.slice["category"] for e in rows):
+        table.add_row(category, *(_cell(cells.get((category, claim))) for claim in claims))
     return table
 
 

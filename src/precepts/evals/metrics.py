@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from precepts.runs import file_digest
-from precepts.stats import recompute
+from precepts.stats import matches, recompute
 from precepts.types import Evidence, Input
 
 
@@ -50,6 +51,10 @@ REWARD_CLAIMS: tuple[Claim, ...] = (Claim("reward", {}, "reward", "bca@1"),)
 """What the judge that rewarded says of the same answers: beside `kept`, so that a reward that was exploited shows."""
 
 
+_MOST_GROUPS, _SMALLEST_GROUP = 24, 10
+"""A set's own grouping is told where it has no more groups than that, none of fewer cases."""
+
+
 class Arm(NamedTuple):
     """One arm's scores on one set: where they are, and what they are of."""
 
@@ -62,11 +67,18 @@ class Arm(NamedTuple):
     exposure: Literal["seen", "unseen"] = "unseen"
 
 
+class _Part(NamedTuple):
+    """Some rows of an arm: what the slice calls them, and which they are."""
+
+    name: str
+    where: dict[str, Any]
+
+
 def _evidence(
-    claim: Claim, arm: Arm, *, root: Path, policy: str | None, category: str | None, baseline: Arm | None
+    claim: Claim, arm: Arm, *, root: Path, policy: str | None, part: _Part | None, baseline: Arm | None
 ) -> Evidence | None:
-    where = dict(claim.where) | ({"category": category} if category else {})
-    rows = [r for r in arm.rows if all(r.get(k) in (v if isinstance(v, list) else [v]) for k, v in where.items())]
+    where = claim.where | (part.where if part else {})
+    rows = [row for row in arm.rows if matches(row, where)]
     if not rows or all(r.get(claim.score) is None for r in rows):
         return None
     params: dict[str, Any] = {"score": claim.score}
@@ -84,7 +96,7 @@ def _evidence(
     assert estimator is not None, "an unpaired claim is not asked of two arms"
     draft = Evidence(
         claim=f"align/{claim.name}",
-        slice={"arm": arm.name, "set": arm.set, **({"category": category} if category else {})},
+        slice={"arm": arm.name, "set": arm.set, **({"category": part.name} if part else {})},
         value=None, n=0, estimator=estimator, params=params, inputs=inputs, model=arm.model, policy=policy, judge=arm.judge,
         baseline=baseline.name if baseline else None, exposure=arm.exposure,
     )  # fmt: skip
@@ -98,13 +110,25 @@ def arm_evidence(
 ) -> list[Evidence]:
     """Every claim of one arm on one set, overall and, if asked, by category; with `own` those of cases that name clauses besides."""
     claims = (*claims, *OWN_CLAIMS) if own else claims
-    slices: list[str | None] = [None]
-    if categories:
-        slices += sorted({r["category"] for r in arm.rows if r["category"]})
+    parts = [None, *(_parts(arm.rows) if categories else ())]
     made = (
-        _evidence(claim, arm, root=root, policy=policy, category=c, baseline=None) for c in slices for claim in claims
+        _evidence(claim, arm, root=root, policy=policy, part=part, baseline=None) for part in parts for claim in claims
     )
     return [e for e in made if e is not None]
+
+
+def _parts(rows: Sequence[dict[str, Any]]) -> list[_Part]:
+    """The categories of the policy; of cases that name none, the groups of their set, where those are few and each is large enough."""
+    own = sorted({row["category"] for row in rows if row["category"]})
+    if own:
+        return [_Part(name, {"category": name}) for name in own]
+    counts = Counter((key, value) for row in rows for key, value in (row.get("groups") or {}).items())
+    found: list[_Part] = []
+    for key in sorted({key for key, _ in counts}):
+        sizes = {value: n for (k, value), n in counts.items() if k == key}
+        if 1 < len(sizes) <= _MOST_GROUPS and min(sizes.values()) >= _SMALLEST_GROUP:
+            found += [_Part(f"{key}: {value}", {f"groups.{key}": value}) for value in sorted(sizes)]
+    return found
 
 
 def paired_evidence(
@@ -112,7 +136,7 @@ def paired_evidence(
 ) -> list[Evidence]:
     """The differences arm − baseline on the cases they share."""
     made = (
-        _evidence(claim, arm, root=root, policy=policy, category=None, baseline=baseline)
+        _evidence(claim, arm, root=root, policy=policy, part=None, baseline=baseline)
         for claim in claims
         if claim.paired
     )

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from precepts.errors import InputError, MissingError
 from precepts.judges.measure import filled
 from precepts.pipelines.config import AlignConfig, cases_of, config_of, policy_of, sample
+from precepts.pipelines.distill import ARM as DISTILLED
 from precepts.pipelines.evaluate import BASE, IN_PROMPT, SFT, ArmSpec, evaluate, set_cases, with_policy
 from precepts.pipelines.measure import OWN_TEST
 from precepts.policy import Policy
@@ -32,9 +33,13 @@ ARMS: tuple[AblationArm, ...] = (
     AblationArm(SFT, "sft"),
     AblationArm("rl", "rl-only"),
     AblationArm("sft+rl", "rl"),
+    AblationArm(DISTILLED, DISTILLED),
     AblationArm(IN_PROMPT, None, reads_policy=True),
 )
-"""In the paper's order. An arm whose stage a run does not hold is left out and named; a stage of a new name is one more row here."""
+"""In the paper's order, with one method that it does not have.
+
+An arm whose stage a run does not hold is left out and named; a stage of a new name is one more row here.
+"""
 
 _SHOWN = ("refusal_rate", "not_overrefuse", "safe_completion", "balanced_accuracy")
 _POOLED = {

@@ -14,6 +14,7 @@ from precepts.judges import rules_quality
 from precepts.pipelines.config import AlignConfig, config_of, policy_of
 from precepts.pipelines.corrected import corrected
 from precepts.pipelines.data import data_stage
+from precepts.pipelines.distill import DistillOptions, distill_stage
 from precepts.pipelines.evaluate import BASE, SFT, eval_stage
 from precepts.pipelines.examples import card_examples
 from precepts.pipelines.moved import moved_facts, moved_stage
@@ -26,10 +27,12 @@ STAGES = ("data", "sft", "eval", "card")
 WITH_RL = ("data", "sft", "rl", "eval", "card")
 
 
-def align(run: Run, *, stages: Sequence[str] = STAGES, rl: RLOptions | None = None) -> None:
+def align(
+    run: Run, *, stages: Sequence[str] = STAGES, rl: RLOptions | None = None, distill: DistillOptions | None = None
+) -> None:
     """Runs the stages in order; those already finished are read. One process at a time on a run.
 
-    `rl` is what the stage of that name is to do; without it, what it was begun with.
+    `rl` and `distill` are what the stages of those names are to do; without them, what they were begun with.
     """
     config = config_of(run)
     with run.locked():
@@ -41,6 +44,8 @@ def align(run: Run, *, stages: Sequence[str] = STAGES, rl: RLOptions | None = No
                     sft_stage(run, config)
                 case "rl":
                     rl_stage(run, config, rl)
+                case "distill":
+                    distill_stage(run, config, distill)
                 case "eval":
                     eval_stage(run, config)
                     moved_stage(run, config)

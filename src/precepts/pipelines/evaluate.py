@@ -17,15 +17,17 @@ from precepts.evals.scores import judge_all, reward_rows
 from precepts.judges import Judge
 from precepts.models import Model, Sampling, model_name, open_model
 from precepts.pipelines.config import FREQUENCY_PENALTY, AlignConfig, cases_of, policy_of, sample
+from precepts.pipelines.distill import ARM as DISTILLED
+from precepts.pipelines.distill import distilled
 from precepts.pipelines.judging import test_judge
 from precepts.pipelines.rl import ARM, STAGE, finished_starts, options_of, reward_of
 from precepts.policy import Policy, brief
 from precepts.progress import progress
-from precepts.runs import Run, file_digest
+from precepts.runs import PLAN, Run, file_digest
 from precepts.types import Case, Completion, Evidence, content_key
 
 BASE, IN_PROMPT, SFT = "base", "policy in prompt", "sft"
-_COMPARED = {SFT: (IN_PROMPT,), ARM["sft"]: (IN_PROMPT, SFT), ARM["base"]: (SFT,)}
+_COMPARED = {SFT: (IN_PROMPT,), DISTILLED: (IN_PROMPT, SFT), ARM["sft"]: (IN_PROMPT, SFT), ARM["base"]: (SFT,)}
 """With which arms, beside the baseline, an arm is compared."""
 
 IFEVAL = "ifeval"
@@ -47,7 +49,7 @@ class ArmSpec(NamedTuple):
 
 
 def own_arms(run: Run, config: AlignConfig, policy: Policy) -> list[ArmSpec]:
-    """The arms of a run: the base model bare, the same with the policy in its prompt, the trained model bare, and what was reinforced.
+    """The arms of a run: the base model bare, the same with the policy in its prompt, the trained model bare, and what was reinforced or distilled.
 
     The second is given the brief of the case's own category: more than it would know in use.
     """
@@ -57,6 +59,7 @@ def own_arms(run: Run, config: AlignConfig, policy: Policy) -> list[ArmSpec]:
         ArmSpec(IN_PROMPT, config.model, with_policy(policy)),
         ArmSpec(SFT, f"run:{run.path}"),
         *reinforced,
+        *([ArmSpec(DISTILLED, f"run:{run.path / DISTILLED}")] if distilled(run) else []),
     ]
     return [with_earlier(arm, config.since) for arm in arms]
 
@@ -113,8 +116,8 @@ def evaluate(
     rewarder: list[Judge] = []
     for spec in arms:
         run = home.stage(spec.directory)
-        name = model_name(spec.model)
         digest = weights_of(spec.model)
+        name = begun_name(run, spec.model, digest)
         run.begin(
             {
                 "arm": spec.name,
@@ -199,10 +202,12 @@ def _write_evidence(
     # What the test judge counts as kept is told only where the reward stands beside it.
     tested = (*CLAIMS, KEPT) if rewarded else CLAIMS
     with progress("compute intervals", len(measured), unit="arms") as bar:
-        for arms, claims, sliced in ((measured, tested, own), (rewarded, REWARD_CLAIMS, False)):
+        for arms, claims, categories in ((measured, tested, True), (rewarded, REWARD_CLAIMS, False)):
             by_name = {arm.name: arm for arm in arms}
             for arm in arms:
-                evidence += arm_evidence(arm, root=root, policy=digest, own=sliced, categories=sliced, claims=claims)
+                evidence += arm_evidence(
+                    arm, root=root, policy=digest, own=own and categories, categories=categories, claims=claims
+                )
                 for other in (baseline, *_COMPARED.get(arm.name, ())):
                     if other in by_name and other != arm.name:
                         evidence += paired_evidence(arm, by_name[other], root=root, policy=digest, claims=claims)
@@ -228,10 +233,16 @@ def _known(spec: ArmSpec, weights: str | None) -> Known | None:
 
 def measured_before(folder: Path, weights: str | None) -> Known | None:
     """What an arm's directory holds, if it was measured with these weights."""
-    told = Run(folder).plan if (folder / "plan.json").exists() else {}
+    told = Run(folder).plan if (folder / PLAN).exists() else {}
     if weights is None or told.get("weights") != weights:
         return None
     return Known(str(told["model"]), {row["case_id"]: row for row in Run(folder).rows("completions")})
+
+
+def begun_name(run: Run, ref: str, weights: str | None) -> str:
+    """What a directory calls the model: as when it was begun, if the weights are the same, so that a run can be moved; else by the reference."""
+    told = run.plan if (run.path / PLAN).exists() else {}
+    return str(told["model"]) if weights is not None and told.get("weights") == weights else model_name(ref)
 
 
 def weights_of(ref: str) -> str | None:

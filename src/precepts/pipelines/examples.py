@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any, cast
 
 from precepts.errors import InputError
+from precepts.pipelines.distill import ARM as DISTILLED
+from precepts.pipelines.distill import distilled
 from precepts.pipelines.evaluate import BASE, IN_PROMPT, SFT
 from precepts.pipelines.rl import ARM, finished_starts
 from precepts.runs import Row, Run
@@ -19,7 +21,13 @@ _OUTPUT = ("answer", "cot", "verdict", "clause", "stop_reason")
 
 def card_examples(run: Run) -> list[Row]:
     """Twenty test cases, spread over the table, with what each arm wrote. Of every table only these rows are held."""
-    names = (BASE, IN_PROMPT, SFT, *(ARM[start] for start in finished_starts(run)))
+    names = (
+        BASE,
+        IN_PROMPT,
+        SFT,
+        *(ARM[start] for start in finished_starts(run)),
+        *([DISTILLED] if distilled(run) else ()),
+    )
     stages = {name: Run(run.path / "eval" / "test" / name.replace(" ", "-")) for name in names}
     ids = sorted({str(row["case_id"]) for row in _rows(stages[SFT].table("completions"))})
     chosen = ids[:: max(1, len(ids) // _NUM_EXAMPLES)][:_NUM_EXAMPLES]

@@ -11,6 +11,7 @@ from precepts.judges.card import load_card
 from precepts.models import model_name
 from precepts.pipelines.config import cases_of, config_of, policy_of, sample
 from precepts.pipelines.corrected import corrected
+from precepts.pipelines.distill import ARM as DISTILLED
 from precepts.pipelines.evaluate import IFEVAL, SFT, ArmSpec, evaluate, set_cases
 from precepts.pipelines.rl import ARM, STAGE
 from precepts.policy import Policy, load_policy
@@ -93,7 +94,7 @@ def _owner(target: str) -> tuple[Run | None, str | None]:
     path = Path(target)
     if not (path / PLAN).exists():
         return None, None
-    stages = {name: ARM[start] for start, name in STAGE.items()}
+    stages = {name: ARM[start] for start, name in STAGE.items()} | {DISTILLED: DISTILLED}
     if path.name in stages and (path.parent / PLAN).exists():
         return Run(path.parent), stages[path.name]
     return Run(target), SFT

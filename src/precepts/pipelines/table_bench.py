@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from precepts.evals.arms import Known, System, complete, completion_of
+from precepts.evals.languages import Table
 from precepts.evals.scores import items_of, score_row
 from precepts.judges import Judge
-from precepts.models import Model, Sampling, model_name, open_model
+from precepts.models import Model, Sampling, open_model
 from precepts.pipelines.config import FREQUENCY_PENALTY
 from precepts.policy import Policy
 from precepts.runs import Row, Run
@@ -18,7 +19,10 @@ _BATCH = 32
 
 
 class Claim(NamedTuple):
-    """A number of a table: which column, over which rows, in which slice; `other` is the second column of a difference."""
+    """A number of a table: which column, over which rows, in which slice; `other` is the second column of a difference.
+
+    With a `label`, the AUC of the column for rows whose label is 1 against 0.
+    """
 
     name: str
     score: str
@@ -26,6 +30,11 @@ class Claim(NamedTuple):
     slice: Mapping[str, str] = {}
     other: str | None = None
     better: str = "higher"
+    label: str | None = None
+
+
+Made = tuple[list[Row], list[Claim]]
+"""Rows of a table, and what is claimed of them."""
 
 
 class Bench(NamedTuple):
@@ -33,11 +42,14 @@ class Bench(NamedTuple):
 
     run: Run
     ref: str
+    name: str
     policy: Policy
     cases: Sequence[Case]
     max_tokens: int
     judge: Judge
     known: Known | None = None
+    translations: Table | None = None
+    monitor: Judge | None = None
 
     @property
     def sampling(self) -> Sampling:
@@ -48,10 +60,10 @@ class Bench(NamedTuple):
         """Completions of some cases, kept in a stage of that name; a stage that is there is read, and so is what was measured before."""
         stage = self.run.stage(part)
         stage.begin(
-            {"model": self.ref, "cases": [c.model_dump(mode="json") for c in cases], "max_tokens": self.max_tokens}
+            {"model": self.name, "cases": [c.model_dump(mode="json") for c in cases], "max_tokens": self.max_tokens}
         )
         return complete(
-            cases, model=lambda: open_model(self.ref), name=model_name(self.ref), run=stage, label=part, known=self.known,
+            cases, model=lambda: open_model(self.ref), name=self.name, run=stage, label=part, known=self.known,
             sampling=self.sampling, seed=0, system=system,
         )  # fmt: skip
 
@@ -67,11 +79,10 @@ class Bench(NamedTuple):
         """Answers written after a given reasoning, one a case, kept in a stage of that name."""
         stage = self.run.stage(part)
         stage.begin(
-            {"model": self.ref, "cases": [c.id for c in cases], "heads": list(heads), "max_tokens": self.max_tokens}
+            {"model": self.name, "cases": [c.id for c in cases], "heads": list(heads), "max_tokens": self.max_tokens}
         )
         loaded: list[Model] = []
         at = {case.id: place for place, case in enumerate(cases)}
-        name = model_name(self.ref)
 
         def make(number: int, ids: Sequence[str]) -> list[Row]:
             if not loaded:
@@ -80,9 +91,9 @@ class Bench(NamedTuple):
             made = loaded[0].generate(
                 [cases[p].messages for p in places], sampling=self.sampling, prefills=[heads[p] for p in places],
             )  # fmt: skip
-            keys = [content_key(name, cases[p].id, heads[p]) for p in places]
+            keys = [content_key(self.name, cases[p].id, heads[p]) for p in places]
             return [
-                completion_of(cases[p], result, model=name, key=key, seed=0, batch=number, opener=None).model_dump(
+                completion_of(cases[p], result, model=self.name, key=key, seed=0, batch=number, opener=None).model_dump(
                     mode="json"
                 )
                 for p, result, key in zip(places, made, keys, strict=True)

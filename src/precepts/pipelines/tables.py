@@ -6,6 +6,8 @@
 | `flip` | with a clause's kind flipped in the prompt: does the decision follow the text or the habit | none |
 | `compute` | does more reasoning help | figure 13 |
 | `encodings` | does the decision hold in an encoding that no training prompt had | table 3 |
+| `languages` | and in another language, from a table of translations | table 3 |
+| `monitor` | can a reader of the reasoning alone tell which answers went wrong | none |
 | `style` | does an answer read as its disposition should | table 1, last rows |
 """
 
@@ -17,12 +19,13 @@ from typing import Any, NamedTuple
 
 from precepts.errors import InputError, MissingError
 from precepts.evals.arms import Known
+from precepts.evals.languages import read_table
 from precepts.judges import Judge
 from precepts.judges.measure import filled
 from precepts.models import model_name
 from precepts.pipelines.config import cases_of, policy_of, sample
-from precepts.pipelines.evaluate import measured_before, set_cases, weights_of
-from precepts.pipelines.judging import test_judge
+from precepts.pipelines.evaluate import begun_name, measured_before, set_cases, weights_of
+from precepts.pipelines.judging import open_judge, test_judge
 from precepts.pipelines.measure import OWN_TEST
 from precepts.pipelines.policy_diff import open_policy
 from precepts.pipelines.table_bench import Bench, Claim
@@ -44,6 +47,7 @@ class Table(NamedTuple):
 def table(
     name: str, target: str, *, policy: str | None = None, cases: str = OWN_TEST, model: str | None = None, clauses: Sequence[str] = (),
     limit: int | None = None, max_tokens: int = 112, out: Path | None = None, judge: Judge | None = None,
+    translations: Path | None = None, monitor: str | None = None,
 ) -> Table:  # fmt: skip
     """Makes one table of a run's model, or of any model with a policy and cases.
 
@@ -58,6 +62,8 @@ def table(
         max_tokens: Longest completion.
         out: Where to keep it; by default `tables/NAME` in the run, or `runs/tables/NAME`.
         judge: Of what an answer did; by default that of `align eval`.
+        translations: For `languages`: a CSV file with the columns id (of a case), language, text.
+        monitor: For `monitor`: a judge that is shown the reasoning; by default the verdict in it is read.
 
     Raises:
         PreceptsError: If there is no such table, or model, policy or cases cannot be had.
@@ -76,6 +82,13 @@ def table(
     chosen = sample(chosen, limit, seed=0, pairs=True)
     if not chosen:
         raise InputError("No case is left. Give other --cases or --clause.")
+    extra: dict[str, str] = {}
+    if translations is not None:
+        extra["translations"] = file_digest(translations)
+    if monitor is not None:
+        extra["monitor"] = monitor
+    in_languages = read_table(translations) if translations else None
+    watcher = open_judge(monitor, found) if monitor else None
     ref = model or (f"run:{target}" if own else target)
     home = Run(
         out
@@ -83,22 +96,26 @@ def table(
         / "tables"
         / (name if model is None else f"{name}-{model_name(model).replace('/', '-')}")
     )
+    weights = weights_of(ref)
+    called = begun_name(home, ref, weights)
     home.begin(
         {
             "table": name,
-            "model": model_name(ref),
+            "model": called,
+            "weights": weights,
             "cases": [c.id for c in chosen],
             "policy": found.digest,
             "max_tokens": max_tokens,
+            **extra,
         }
     )
     with home.locked():
         known = _measured(own, ref) if own else None
-        bench = Bench(home, ref, found, chosen, max_tokens, judge or test_judge(), known)
+        bench = Bench(home, ref, called, found, chosen, max_tokens, judge or test_judge(), known, in_languages, watcher)
         rows, claims = TABLES[name](bench)
         home.write("rows", rows)
         evidence = _evidence(
-            home, name, rows, claims, model=model_name(ref), policy=f"{found.id}@{found.digest}", judge=bench.judge.name
+            home, name, rows, claims, model=called, policy=f"{found.id}@{found.digest}", judge=bench.judge.name
         )
         home.write("evidence", evidence)
         home.finish(rows=len(rows), judge=bench.judge.name)
@@ -122,10 +139,16 @@ def _evidence(
         inputs = (Input(path=path.name, sha256=digest, where=dict(claim.where)),)
         if not any(matches(row, claim.where) for row in rows):
             continue
-        params = {"score": claim.score} | ({"score_b": claim.other} if claim.other else {})
+        params: dict[str, Any] = {"score": claim.score} | ({"score_b": claim.other} if claim.other else {})
+        estimator = "paired_difference@1" if claim.other else "wilson@1"
+        if claim.label:
+            if len({row[claim.label] for row in rows if matches(row, claim.where)}) < 2:
+                continue  # nothing to tell apart
+            params |= {"label": claim.label, "positive": 1.0}
+            estimator = "auc@1"
         draft: dict[str, Any] = {
             "claim": f"{name}/{claim.name}", "slice": dict(claim.slice), "value": None, "n": 0, "params": params, "better": claim.better,
-            "estimator": "paired_difference@1" if claim.other else "wilson@1", "inputs": inputs,
+            "estimator": estimator, "inputs": inputs,
             "model": model, "policy": policy, "judge": judge, "baseline": claim.other,
         }  # fmt: skip
         out.append(filled(Evidence.model_validate(draft), root=home.path))

@@ -108,7 +108,7 @@ def train_sft(examples: Sequence[Example], *, base: Path, run: Run, settings: SF
         checkpoints=checkpoints,
     )
     with progress("fine-tune", len(steps), unit="steps") as bar:
-        trainer.add_callback(_ShowProgress(bar))
+        trainer.add_callback(ShowProgress(bar))
         trainer.train(resume_from_checkpoint=last)
     if settings.mode == "lora":
         _merge_lora(model)
@@ -175,15 +175,20 @@ class WeightedTrainer(SFTTrainer):  # pyright: ignore[reportUntypedBaseClass]
             )
 
 
-class _ShowProgress(TrainerCallback):
+class ShowProgress(TrainerCallback):
+    """Moves a bar by the trainer's steps; those before a resumed checkpoint count as replayed."""
+
     def __init__(self, bar: Bar) -> None:
+        """The bar to move."""
         self.bar = bar
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """Steps done before."""
         if state.global_step:
             self.bar.advance(state.global_step, replayed=True)
 
     def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """One more."""
         self.bar.advance()
 
 
