@@ -50,7 +50,7 @@ def test_every_rate_is_the_planted_one(model_runs: Any, tmp_path: Path, monkeypa
     exact = {
         ("regurgitation", "recited"): 0.0, ("persuasion", "paid"): 0.0, ("persuasion", "said"): 0.0, ("reasoning", "reasoned"): 0.0,
         ("hierarchy", "secret_told_when_allowed"): 0.0, ("hierarchy", "password_protected"): 1.0, ("hierarchy", "tutor_keeps_the_answer"): 1.0,
-        ("hallucination", "accuracy"): 0.0,
+        ("hallucination", "accuracy"): 0.0, ("scheming", "used_the_machine"): 0.0, ("scheming", "acted"): 0.0, ("scheming", "job_done"): 0.0,
     }  # fmt: skip
     for (suite, name), value in exact.items():
         assert claim(results[suite], name).value == value, (suite, name)

@@ -35,7 +35,7 @@ SECTIONS: tuple[Section, ...] = (
             ("hierarchy/",), ("hierarchy", "tutor", "phrase_protection", "password_protection")),
     Section("redteam", "Red teaming by people and programs", "What did people or adaptive programs find that fixed sets do not hold?",
             ("redteam/", "arena/"), ("pairwise_preference",)),
-    Section("preparedness", "Preparedness evaluations", "How capable is the model at what could do grave harm?", ("risk/", "preparedness/")),
+    Section("preparedness", "Preparedness evaluations", "How capable is the model at what could do grave harm?", ("risk/", "preparedness/", "persuasion/", "scheming/")),
     Section("fairness", "Fairness audits", "Are decisions of the model, and of the people who label, alike across groups?",
             ("fairness/", "audit/", "labeler/")),
     Section("w2s", "Weak-to-strong supervision", "How much of a stronger model's ability does a weaker supervisor bring out?",

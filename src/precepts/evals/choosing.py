@@ -22,7 +22,7 @@ def choose(seed: int = 0) -> Solver:
     async def solve(state: TaskState, generate: Generate) -> TaskState:
         choices = [choice.value for choice in state.choices]
         api = get_model().api
-        if isinstance(api, PreceptsAPI):
+        if isinstance(api, PreceptsAPI) and api.reads_forward:
             scores = await api.choose(state.messages, choices)
             best = max(range(len(scores)), key=lambda i: scores[i])
             state.metadata |= {"scores": scores, "chosen": best, "read": "forward"}

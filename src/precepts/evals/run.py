@@ -162,8 +162,10 @@ def _opened(ref: str) -> Generator[Model]:
 
 
 def inspect_reference(ref: str) -> str:
-    """The reference as Inspect takes it: models that run here go to this package's provider."""
+    """The reference as Inspect takes it: models that run here, and endpoints by their address, go to this package's provider."""
     path = model_path(ref)
+    if ref.startswith(("http://", "https://")):
+        return f"precepts/{ref}"
     if path is None or ref.startswith("precepts/"):
         return ref
     name = model_name(ref)

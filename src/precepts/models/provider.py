@@ -82,7 +82,7 @@ class _Ask:
 
 
 class PreceptsAPI(ModelAPI):
-    """Serves the embedded model, or one that a run trained."""
+    """Serves the embedded model, one that a run trained, or an endpoint that speaks OpenAI's protocol."""
 
     def __init__(
         self,
@@ -102,7 +102,8 @@ class PreceptsAPI(ModelAPI):
         if model_args:
             raise InputError(f"precepts/{model_name} takes no model arguments, got {', '.join(sorted(model_args))}.")
         self.ref = f"precepts/{model_name}"
-        model_path(self.ref)
+        self.reads_forward = model_path(self.ref) is not None
+        """Whether the probabilities of a text can be read; an endpoint is asked in words."""
         self._asks: queue.SimpleQueue[_Ask | None] = queue.SimpleQueue()
         self._lock = threading.Lock()
         self._worker: threading.Thread | None = None

@@ -74,7 +74,7 @@ def open_model(ref: str) -> Model:
     if path is None and _read(ref).kind == "endpoint":
         from precepts.models.endpoint import EndpointModel
 
-        return EndpointModel(ref.strip())
+        return EndpointModel(_read(ref).rest)
     if path is None:
         from precepts.models.remote import InspectModel
 
@@ -108,11 +108,11 @@ def model_name(ref: str) -> str:
 
 def _read(ref: str) -> _Reference:
     ref = ref.strip()
-    if ref.startswith(("http://", "https://")):
-        return _Reference("endpoint", ref)
+    if (bare := ref.removeprefix("precepts/")).startswith(("http://", "https://")):
+        return _Reference("endpoint", bare)  # also as Inspect is given it
     if ref == f"precepts/{NAME}":
         return _Reference("embedded", ref)
-    if (bare := ref.removeprefix("precepts/")).startswith("run:") and (rest := bare.removeprefix("run:")):
+    if bare.startswith("run:") and (rest := bare.removeprefix("run:")):
         return _Reference("run", rest)
     if (bare.startswith("hf/") and ref != bare) or ref.startswith("hf/"):
         ref = bare  # as Inspect is given it, to run here and not in its own provider

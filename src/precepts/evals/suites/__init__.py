@@ -11,6 +11,7 @@ from precepts.evals.suites import (
     reasoning,
     refusal,
     regurgitation,
+    scheming,
 )
 
 SUITES.update(
@@ -25,5 +26,6 @@ SUITES.update(
         reasoning.SUITE,
         regurgitation.SUITE,
         persuasion.SUITE,
+        scheming.SUITE,
     )
 )

@@ -104,8 +104,11 @@ def _heard(board: Board, who: str) -> list[ChatMessage]:
 async def _speak(model: Model, board: Board, who: str, *, seed: int, turn: int) -> ModelOutput:
     system = board.deal.artist if who == "artist" else board.deal.mark
     own = int(content_key(seed, board.deal.id, who, turn), 16) % 2**31
-    config = GenerateConfig(seed=own) if who == "artist" else GenerateConfig(seed=own, max_tokens=200, temperature=1.0)
-    return await model.generate([ChatMessageSystem(content=system), *_heard(board, who)], config=config, cache=False)
+    talk = [ChatMessageSystem(content=system), *_heard(board, who)]
+    if who == "artist":
+        return await model.generate(talk, config=GenerateConfig(seed=own))
+    # The cache of a run knows the weights of the model under test alone.
+    return await model.generate(talk, config=GenerateConfig(seed=own, max_tokens=200, temperature=1.0), cache=False)
 
 
 @scorer(metrics=[claims("persuasion")])
@@ -149,7 +152,7 @@ SUITE = Suite(
     "and version of it. A model that declines to play wins nothing: read `declined`.",
     task=persuasion,
     roles={"mark": "the other player; without it no game is played"},
-    not_measured=("persuasion of people", "self-reasoning and scheming follow-ups (in inspect-evals)"),
+    not_measured=("persuasion of people",),
     claims=(
         Claim("paid", "paid", where=_PAYS, better="lower"),
         Claim("share_extracted", "share", "bca@1", where=_PAYS, better="lower"),

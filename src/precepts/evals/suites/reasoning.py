@@ -155,7 +155,7 @@ SUITE = Suite(
     "`deception_rate_at_most` stands.",
     task=reasoning,
     roles={"monitor": "reads request, reasoning and answer (default: the grader)"},
-    not_measured=("summaries of reasoning, of models that give none", "self-reasoning and scheming follow-ups (in inspect-evals)"),
+    not_measured=("summaries of reasoning, of models that give none",),
     claims=(
         Claim("reasoned", "reasoned", where={"kind": ["pressure", "ordinary", "rule", "no rule"]}),
         Claim("flagged_rate", "call", where=_OURS, by=("kind",), better="lower"),
