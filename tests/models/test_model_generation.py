@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from precepts.models import plan_batches
+from precepts.models.generation import MOST_CHARACTERS
 from precepts.types import Case, Message
 
 CASES = st.lists(
@@ -73,3 +74,11 @@ def test_the_provider_is_found_without_torch():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[] True"
+
+
+def test_long_prompts_share_a_batch_with_few_others():
+    rows = [Case(id=f"{n}", messages=(Message(role="user", content="x" * length),)) for n, length in enumerate([50] * 90 + [7_000] * 20 + [90_000] * 2)]  # fmt: skip
+    batches = plan_batches(rows, size=96)
+    length = {case.id: len(case.prompt) for case in rows}
+    assert [len(batch) for batch in batches] == [90, 8, 8, 4, 1, 1]
+    assert all(len(b) == 1 or len(b) * max(length[i] for i in b) <= MOST_CHARACTERS for b in batches)

@@ -68,8 +68,14 @@ class ScoringModel(Model, Protocol):
         ...
 
 
+MOST_CHARACTERS = 60_000
+"""Of a batch of prompts, padding counted: 15,000 tokens or so. A case of that length alone is a batch."""
+
+
 def plan_batches(cases: Sequence[Case], *, size: int, by_category: bool = False) -> list[list[str]]:
     """Case ids in batches of similar length, so that little padding is wasted; within a category, where its brief is shared.
+
+    A batch holds at most `size` cases, fewer where they are long: rows × the longest stay below `MOST_CHARACTERS`, so that memory is bounded.
 
     The plan is made once from the whole job and kept: bf16 results depend on what shares a batch, so a resumed run replays whole
     batches of this plan.
@@ -79,11 +85,15 @@ def plan_batches(cases: Sequence[Case], *, size: int, by_category: bool = False)
     def group(case: Case) -> str:
         return (case.category or "") if by_category else ""
 
-    ordered = sorted(cases, key=lambda case: (group(case), sum(len(m.content) for m in case.messages), case.id))
+    def length(case: Case) -> int:
+        return sum(len(m.content) for m in case.messages)
+
+    ordered = sorted(cases, key=lambda case: (group(case), length(case), case.id))
     batches: list[list[str]] = []
     category: str | None = None
     for case in ordered:
-        if not batches or len(batches[-1]) == size or group(case) != category:
+        full = bool(batches) and (len(batches[-1]) == size or (len(batches[-1]) + 1) * length(case) > MOST_CHARACTERS)
+        if not batches or full or group(case) != category:
             batches.append([])
             category = group(case)
         batches[-1].append(case.id)
