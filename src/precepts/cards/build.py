@@ -127,7 +127,7 @@ def metric_text(metric: Metric | None) -> str:
         return "not measured"
     known = metric.low is not None and metric.high is not None
     interval = f" [{metric.low:.2f}, {metric.high:.2f}]" if known else ""
-    return f"{metric.value:.2f}{interval}, n {metric.n:,}"
+    return f"{metric.value:.2f}{interval}, n\u00a0{metric.n:,}"
 
 
 def _shares(card: Card) -> list[tuple[str, int, float]]:
