@@ -73,6 +73,7 @@ def render(card: Card) -> str:
     used = dict.fromkeys(row.judge for row in card.evidence if row.judge)
     return _environment().get_template("card.html.j2").render(
         card=card, css=Markup(css), shares=_shares(card), titles=titles, said=SAID,
+        corrected=any(row.claim.endswith("_corrected") for row in card.evidence),
         unmeasured_judges=[name for name in used if not quality_of(name, judges)],
     )  # fmt: skip
 
