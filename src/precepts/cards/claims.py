@@ -116,7 +116,11 @@ CLAIMS: tuple[Claim, ...] = (
         expected=False,
     ),
     Claim(
-        "align/ifeval", "IFEval", "The share of prompts all of whose checkable constraints were kept.", needs="the set ifeval", expected=False
+        "align/ifeval",
+        "IFEval",
+        "The share of prompts all of whose checkable constraints were kept.",
+        needs="the set ifeval",
+        expected=False,
     ),
 )
 

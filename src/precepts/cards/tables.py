@@ -105,7 +105,9 @@ def make_tables(evidence: Sequence[Evidence], policy: Policy) -> Tables:
         main=Table(arms, tuple(range(len(arms))), (main_group,)),
         differences=_differences(pairs, arms, main_set, titles),
         categories=_table([row for row in by_category if row.claim in HEADLINE], arms, group_of_claim, category_head),
-        categories_more=_table([row for row in by_category if row.claim not in HEADLINE], arms, group_of_claim, category_head),
+        categories_more=_table(
+            [row for row in by_category if row.claim not in HEADLINE], arms, group_of_claim, category_head
+        ),
         others=_table([row for row in whole if set_of(row) != main_set], arms, lambda row: (set_of(row),), _claim_head),
         sections=sections,
         unmeasured=_unmeasured(evidence),

@@ -218,7 +218,12 @@ def _copy(source: Source, out: Path, *, publish: bool, secret: bytes) -> list[Wi
         if _SKIPPED & set(inside.parts) or path.name[0] == "." or path.name == EVIDENCE:
             continue
         target = Path("runs") / source.name / inside
-        if inside.as_posix() in named or path.name in _MANIFESTS or is_judge_card(path) or (publish and path.suffix in (".jsonl", ".eval")):
+        if (
+            inside.as_posix() in named
+            or path.name in _MANIFESTS
+            or is_judge_card(path)
+            or (publish and path.suffix in (".jsonl", ".eval"))
+        ):
             (out / target).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(path, out / target)
         elif path.suffix in (".jsonl", ".eval"):

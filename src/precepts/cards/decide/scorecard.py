@@ -190,7 +190,9 @@ def _action(
     for rule in rules:
         if not overall[rule.state][1]:
             missing = [score.title for score in scores if not score.complete[rule.state]] or ["every category"]
-            said = f"not known to be allowed, for want of evidence {_WHEN[rule.state]}: {', '.join(missing)}. {rule.text}"
+            said = (
+                f"not known to be allowed, for want of evidence {_WHEN[rule.state]}: {', '.join(missing)}. {rule.text}"
+            )
             return ActionScore(action, INSUFFICIENT, said)
     levels = ", ".join(f"{overall[rule.state][0]} {_WHEN[rule.state]}" for rule in rules)
     return ActionScore(action, "pass", f"open: overall {levels}")
