@@ -49,6 +49,7 @@ def main(run: Path, card: Path, out: Path) -> None:
             "serve-compare": f"{url}/compare?{urlencode({'a': base.id, 'b': ours.id})}",
         }
         with chromium() as tab:
+            tab.call("Emulation.setScrollbarsHidden", hidden=True)
             for name, address in pages.items():
                 for width, (across, down) in WIDTHS.items():
                     tab.open(address, width=across, height=down)

@@ -189,6 +189,19 @@ def test_several_runs_stand_in_one_card_each_named(run: Path, tmp_path: Path) ->
     assert "the worst of 2 rows" in text
 
 
+def test_what_judges_and_audits_were_is_in_the_bundle(run: Path, tmp_path: Path) -> None:
+    other = Path(shutil.copytree(run, tmp_path / "demo"))
+    kept = ["judge/card.json", "eval/test/sft/rates/refused/judge_card.json", "audit/decision.json"]
+    for name in (*kept, "judge/rows.jsonl", "card.json"):
+        (other / name).parent.mkdir(parents=True, exist_ok=True)
+        (other / name).write_text("{}\n")
+    built = build([other], tmp_path / "card", **OPTIONS)
+    assert all((built.path / "runs/demo" / name).is_file() for name in kept)
+    assert not (built.path / "runs/demo/card.json").exists(), "a run's own card is none of a judge"
+    assert "runs/demo/judge/rows.jsonl" in {one.table for one in built.withheld}
+    assert verify(built.path).findings == ()
+
+
 def test_mistakes_are_told_before_anything_is_written(run: Path, tmp_path: Path) -> None:
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "x").touch()

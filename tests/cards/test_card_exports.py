@@ -9,16 +9,18 @@ import yaml
 from cards_page import Page
 from cards_planted import POLICY, pair, planted, rate
 from cards_run import plant_run
+from hypothesis import given
+from hypothesis import strategies as st
 from test_card_hostile import ATTACKS
 
 from precepts.cards import make_card
 from precepts.cards.build import render
 from precepts.cards.markdown import markdown
-from precepts.cards.pareto import Point, on_front
+from precepts.cards.pareto import _LETTER, _SIZE, Point, _places, on_front
 from precepts.cards.plots import Mark
 from precepts.cards.sections import SECTIONS, coverage, section_of
 from precepts.cards.sources import read_source
-from precepts.errors import InputError
+from precepts.errors import InputError, MissingError
 from precepts.pipelines.diff import diff
 from precepts.runs import Run
 
@@ -80,6 +82,31 @@ def test_the_front_holds_whom_nobody_beats() -> None:
         return Point(*(Mark("a", value, None, None, "", "", 0) for value in (x, y)))
 
     assert on_front([point(0.2, 0.9), point(0.9, 0.2), point(0.1, 0.8), point(0.9, 0.2)]) == [True, True, False, True]
+
+
+@given(st.floats(0, 1), st.floats(0, 1), st.text("abc ", min_size=1, max_size=20))
+def test_a_name_in_the_plot_keeps_inside_it(x: float, y: float, label: str) -> None:
+    ((align, dx, dy),) = _places([{"x": x, "y": y, "label": label}])
+    left = _SIZE * x + dx - (0 if align == "left" else _LETTER * len(label))
+    assert left >= -1e-6
+    assert left + _LETTER * len(label) <= _SIZE + 1e-6
+    assert 0 <= _SIZE * (1 - y) + dy <= _SIZE
+
+
+def test_names_in_the_plot_stand_clear_of_the_axis() -> None:
+    low = _places([{"x": 0.29, "y": 0.0, "label": "policy in prompt"}, {"x": 0.26, "y": 0.12, "label": "base"}])
+    assert all(dy < 0 for _, _, dy in low), "above the axis, not over its title"
+
+
+def test_judges_that_were_measured_before_are_not_called_unmeasured() -> None:
+    judge = next(one for one in coverage([], shipped=4) if one.section == "judge")
+    assert (judge.numbers, judge.shipped) == (0, 4)
+    assert not any(one.shipped for one in coverage([], shipped=4) if one.section != "judge")
+
+
+def test_a_run_that_is_not_there_is_told(tmp_path: Path) -> None:
+    with pytest.raises(MissingError, match="there is no such directory"):
+        diff(tmp_path / "nowhere", tmp_path)
 
 
 def test_a_diff_names_the_cases_that_flipped(tmp_path: Path) -> None:

@@ -76,6 +76,12 @@ def test_a_gate_says_why_in_one_line() -> None:
     assert "there are: sft on test" in result([ROW], at_least=0.85, slice={"arm": "rl", "set": "test"}).line
 
 
+def test_a_number_that_cannot_decide_is_shown_all_the_same() -> None:
+    said = result([ROW], at_least=0.85, min_n=500)
+    assert said.verdict == "insufficient"
+    assert "n 240 is below the 500 that are needed (87.1\u00a0% [82.2, 90.7])" in said.line
+
+
 def test_too_many_unscored_rows_are_insufficient_and_not_a_pass() -> None:
     row = rate("refusal_rate", "sft", 240, 240, unscored=13)
     assert result([row], at_least=0.5, max_unscored=0.05).verdict == "insufficient"

@@ -91,18 +91,18 @@ def test_visible_text_spells_what_it_replaces() -> None:
     assert clip("one\ntwo", 5) == "one␊t…"
 
 
-def test_a_line_of_a_megabyte_is_cut_with_a_note(tmp_path: Path) -> None:
+def test_a_line_of_ten_megabytes_is_cut_with_a_note(tmp_path: Path) -> None:
     row = {
         "case_id": "big",
-        "prompt": "p" * 1_000_000,
+        "prompt": "p" * 10_000_000,
         "expected": "comply",
-        "outputs": {"sft": {"answer": "<b>" * 400_000}},
+        "outputs": {"sft": {"answer": "<b>" * 4_000_000}},
     }
     paths = build(tmp_path, examples=[row])
     page = read(paths.html)
     assert paths.html.stat().st_size < 100_000
-    assert "the first 2,000 of 1,000,000 characters" in page.text
-    assert f"the first {MAX_ANSWER:,} of 1,200,000 characters" in page.text
+    assert "the first 2,000 of 10,000,000 characters" in page.text
+    assert f"the first {MAX_ANSWER:,} of 12,000,000 characters" in page.text
     assert "b" not in page.elements
 
 

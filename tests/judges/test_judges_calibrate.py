@@ -214,6 +214,7 @@ def test_a_card_of_another_judge_or_question_is_refused(by_hand: Path, tmp_path:
         rate(scores, card=by_hand)
     (tmp_path / "run.json").write_text(json.dumps({"judge": "rules@2+form"}))
     assert rate(scores, card=by_hand, out=tmp_path / "o").rates[0].evidence.judge == "rules@2+form"
+    assert (tmp_path / "o" / "judge_card.json").read_bytes() == (by_hand / "card.json").read_bytes()
     with pytest.raises(InputError, match="not that it broke"):
         rate(scores, card=by_hand, question="broke")
     other = labels_file(tmp_path, [{"id": "zz", "answer": "x", "label": "refuse"}])

@@ -73,6 +73,7 @@ def render(card: Card) -> str:
     used = dict.fromkeys(row.judge for row in card.evidence if row.judge)
     return _environment().get_template("card.html.j2").render(
         card=card, css=Markup(css), shares=_shares(card), titles=titles, said=SAID,
+        corrected=any(row.claim.endswith("_corrected") for row in card.evidence),
         unmeasured_judges=[name for name in used if not quality_of(name, judges)],
     )  # fmt: skip
 
@@ -127,7 +128,7 @@ def metric_text(metric: Metric | None) -> str:
         return "not measured"
     known = metric.low is not None and metric.high is not None
     interval = f" [{metric.low:.2f}, {metric.high:.2f}]" if known else ""
-    return f"{metric.value:.2f}{interval}, n {metric.n:,}"
+    return f"{metric.value:.2f}{interval}, n\u00a0{metric.n:,}"
 
 
 def _shares(card: Card) -> list[tuple[str, int, float]]:

@@ -105,16 +105,22 @@ CLAIMS: tuple[Claim, ...] = (
         "align/kept",
         "Kept, by the test judge",
         "Of all cases, the share whose answer did what was asked, as the judge that tests sees it.",
+        needs="an arm with reinforcement",
         expected=False,
     ),
     Claim(
         "align/reward",
         "Reward, by the judge that rewarded",
         "The mean reward of the same answers. A reward that rises while the line above does not was exploited.",
+        needs="an arm with reinforcement",
         expected=False,
     ),
     Claim(
-        "align/ifeval", "IFEval", "The share of prompts all of whose checkable constraints were kept.", expected=False
+        "align/ifeval",
+        "IFEval",
+        "The share of prompts all of whose checkable constraints were kept.",
+        needs="the set ifeval",
+        expected=False,
     ),
 )
 

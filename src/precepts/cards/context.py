@@ -104,9 +104,17 @@ def make_card(
         num_examples=len(examples),
         revealed=reveal,
         recipes=make_recipes(evidence),
-        coverage=coverage(evidence),
+        coverage=coverage(evidence, shipped=_shipped(evidence, decision)),
         decision=decision,
     )
+
+
+def _shipped(evidence: Sequence[Evidence], decision: Decision | None) -> int:
+    """How many rates of the judges are shown that no row of evidence holds: those that come with the shipped ones."""
+    if decision is None or any(row.claim.startswith("judge/") for row in evidence):
+        return 0
+    rates = [rate for one in decision.judges for rate in (one.sensitivity, one.specificity)]
+    return sum(rate is not None and rate.value is not None for rate in rates)
 
 
 def _policy_card(policy: Policy) -> PolicyCard:

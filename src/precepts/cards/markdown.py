@@ -52,7 +52,7 @@ def markdown(card: Card) -> str:
     parts.append("## Numbers\n")
     rows = [_row(row) for row in card.evidence if "category" not in row.slice]
     parts.append(_grid(("claim", "of", "set", "value", "interval", "n", "unscored", "judge"), rows))
-    missing = [one.title for one in card.coverage if not one.numbers]
+    missing = [one.title for one in card.coverage if not (one.numbers or one.shipped)]
     if missing:
         parts.append(f"Not measured: {_plain(', '.join(missing))}.\n")
     parts.append("## Limits\n")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import altair as alt
@@ -11,6 +11,8 @@ from precepts.cards.plots import COLOURS, SHAPES, Mark, Panel, axis, svg_of
 from precepts.cards.text import clip
 
 _SIZE = 300
+_FONT, _LETTER, _MARK = 12, 6.8, 8
+"""Sizes in the plot's own points: of the text, of one letter's width at most, and from a mark's middle to its edge."""
 
 
 class Point(NamedTuple):
@@ -45,7 +47,7 @@ def pareto(points: Sequence[Point], *, name: str, across: str, up: str) -> Panel
         {
             "x": x.value, "x0": x.value if x.low is None else x.low, "x1": x.value if x.high is None else x.high,
             "y": y.value, "y0": y.value if y.low is None else y.low, "y1": y.value if y.high is None else y.high,
-            "label": clip(x.label, 24), "align": "right" if x.value > 0.6 else "left", "shift": -9 if x.value > 0.6 else 9,
+            "label": clip(x.label, 24),
             "colour": COLOURS[x.arm % len(COLOURS)], "shape": SHAPES[x.arm % len(SHAPES)],
         }
         for x, y in points
@@ -62,11 +64,9 @@ def pareto(points: Sequence[Point], *, name: str, across: str, up: str) -> Panel
         base.mark_rule(strokeWidth=2, opacity=0.5).encode(x=x, y=alt.Y("y0:Q", scale=scale), y2="y1:Q", color=colour),
         base.mark_point(filled=True, size=110, opacity=1).encode(x=x, y=y, color=colour, shape=shape),
     ]
-    for place, row in enumerate(rows):
+    for row, (align, dx, dy) in zip(rows, _places(rows), strict=True):
         one = alt.Chart(alt.Data(values=[row]), width=_SIZE, height=_SIZE)
-        text = one.mark_text(
-            align=row["align"], dx=row["shift"], dy=18 if place % 2 else -10, fontSize=12, color="currentColor"
-        )
+        text = one.mark_text(align=align, dx=dx, dy=dy, fontSize=_FONT, color="currentColor")
         layers.append(text.encode(x=x, y=y, text="label:N"))
     described = "; ".join(
         f"{point.across.label}: {up} {point.up.text} {point.up.interval}, {across} {point.across.text} {point.across.interval}"
@@ -75,3 +75,30 @@ def pareto(points: Sequence[Point], *, name: str, across: str, up: str) -> Panel
     )
     title = f"{up} against {across[0].lower()}{across[1:]}"
     return Panel(title, svg_of(alt.layer(*layers), name=name, title=title, described=described))
+
+
+def _places(rows: Sequence[Mapping[str, Any]]) -> list[tuple[str, int, int]]:
+    """For each point where its name stands: alignment and shift, so that names meet neither each other, nor marks, nor an axis."""
+    middles = [(_SIZE * row["x"], _SIZE * (1 - row["y"])) for row in rows]
+    taken = [(x - _MARK, y - _MARK, x + _MARK, y + _MARK) for x, y in middles]
+    found: list[tuple[str, int, int]] = []
+    for row, (x, y) in zip(rows, middles, strict=True):
+        width = _LETTER * len(row["label"])
+        choices: list[tuple[float, tuple[str, int, int], tuple[float, float, float, float]]] = []
+        for dy in (-14, 16, -30, 32):
+            for align in ("left", "right"):
+                left = x + 9 if align == "left" else x - 9 - width
+                box = (left, y + dy - _FONT / 2, left + width, y + dy + _FONT / 2)
+                choices.append((_cost(box, taken), (align, 9 if align == "left" else -9, dy), box))
+        _, place, box = min(choices, key=lambda choice: choice[0])
+        found.append(place)
+        taken.append(box)
+    return found
+
+
+def _cost(box: tuple[float, float, float, float], taken: Sequence[tuple[float, float, float, float]]) -> float:
+    """How much of a box lies over others or outside the plot, in square points."""
+    left, top, right, bottom = box
+    inside = max(0.0, min(right, _SIZE) - max(left, 0)) * max(0.0, min(bottom, _SIZE) - max(top, 0))
+    over = sum(max(0.0, min(right, r) - max(left, x)) * max(0.0, min(bottom, b) - max(top, y)) for x, y, r, b in taken)
+    return (right - left) * (bottom - top) - inside + over

@@ -9,6 +9,7 @@ from precepts.types import Evidence
 
 CORE = "disallowed"
 OTHER = "other"
+JUDGE = "judge"
 
 
 @dataclass(frozen=True)
@@ -40,26 +41,27 @@ SECTIONS: tuple[Section, ...] = (
             ("fairness/", "audit/", "labeler/")),
     Section("w2s", "Weak-to-strong supervision", "How much of a stronger model's ability does a weaker supervisor bring out?",
             ("w2s/", "weak_to_strong/"), ("pgr",)),
-    Section("judge", "Judges", "How often is a judge right?", ("judge/",)),
+    Section(JUDGE, "Judges", "How often is a judge right?", ("judge/",)),
     Section(CORE, "Disallowed content", "Is refused what the policy refuses, and answered what it answers?", ("align/", "evals/")),
     Section(OTHER, "Other evidence", ""),
 )  # fmt: skip
 """In the order in which claims are matched; `ORDER` is that of the page."""
 
 ORDER: tuple[str, ...] = (
-    CORE, "jailbreaks", "hallucination", "bias", "hierarchy", "reasoning", "redteam", "preparedness", "fairness", "w2s", "judge", OTHER,
+    CORE, "jailbreaks", "hallucination", "bias", "hierarchy", "reasoning", "redteam", "preparedness", "fairness", "w2s", JUDGE, OTHER,
 )  # fmt: skip
 _BY_ID = {section.id: section for section in SECTIONS}
 
 
 @dataclass(frozen=True)
 class Coverage:
-    """A section of the card and how many numbers stand in it."""
+    """A section of the card, how many numbers stand in it, and how many that came with its judges are shown there."""
 
     section: str
     title: str
     asks: str
     numbers: int
+    shipped: int = 0
 
 
 def section_of(claim: str) -> str:
@@ -75,13 +77,18 @@ def is_core(row: Evidence) -> bool:
     return section_of(row.claim) == CORE or row.claim.startswith("align/")
 
 
-def coverage(evidence: Sequence[Evidence]) -> tuple[Coverage, ...]:
-    """Every section in the page's order, empty ones too; `other` only if something stands there."""
+def coverage(evidence: Sequence[Evidence], *, shipped: int = 0) -> tuple[Coverage, ...]:
+    """Every section in the page's order, empty ones too; `other` only if something stands there.
+
+    Args:
+        evidence: Every number of the card.
+        shipped: How many measurements of the judges came with them, and are no evidence of these runs.
+    """
     counts: dict[str, int] = dict.fromkeys(ORDER, 0)
     for row in evidence:
         counts[section_of(row.claim)] += 1
     return tuple(
-        Coverage(name, _BY_ID[name].title, _BY_ID[name].asks, counts[name])
+        Coverage(name, _BY_ID[name].title, _BY_ID[name].asks, counts[name], shipped if name == JUDGE else 0)
         for name in ORDER
         if name != OTHER or counts[name]
     )

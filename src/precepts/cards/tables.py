@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from precepts.cards.arms import arm_of, arms_of, main_set_of, pair_of, set_of
-from precepts.cards.claims import CLAIMS, Claim, claim_of, claim_order
+from precepts.cards.claims import CLAIMS, HEADLINE, Claim, claim_of, claim_order
 from precepts.cards.figures import interval_text, is_difference, level_text, sign_text, value_text
 from precepts.cards.recompute import evidence_id
 from precepts.cards.sections import ORDER, is_core, section_of
@@ -69,6 +69,7 @@ class Tables:
     main: Table
     differences: Table
     categories: Table
+    categories_more: Table
     others: Table
     sections: dict[str, Table]
     unmeasured: tuple[str, ...]
@@ -103,7 +104,10 @@ def make_tables(evidence: Sequence[Evidence], policy: Policy) -> Tables:
         arms=arms,
         main=Table(arms, tuple(range(len(arms))), (main_group,)),
         differences=_differences(pairs, arms, main_set, titles),
-        categories=_table(by_category, arms, group_of_claim, category_head),
+        categories=_table([row for row in by_category if row.claim in HEADLINE], arms, group_of_claim, category_head),
+        categories_more=_table(
+            [row for row in by_category if row.claim not in HEADLINE], arms, group_of_claim, category_head
+        ),
         others=_table([row for row in whole if set_of(row) != main_set], arms, lambda row: (set_of(row),), _claim_head),
         sections=sections,
         unmeasured=_unmeasured(evidence),

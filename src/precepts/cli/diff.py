@@ -40,15 +40,27 @@ def diff(
         ]
         print(to_json({"v": 1, "sets": sets}, indent=1))
         return
+    texts = _texts(run_b)
     for one in found:
         left = f"; {one.num_unshared:,} cases not scored in both" if one.num_unshared else ""
         print(f"{one.arm} on {one.set}: policy kept, {run_b} − {run_a}{left}")
         for change in (one.overall, *(part for part in one.clauses if part.worse or part.better)):
-            _print(change)
+            _print(change, texts.get(change.part, ""))
 
 
-def _print(change: Change) -> None:
-    """One line, and the ids that flipped."""
+def _texts(run: Path) -> dict[str, str]:
+    """What the clauses of a run's policy say, by id; nothing where the run holds none that can be read."""
+    from precepts.errors import PreceptsError
+    from precepts.policy import load_policy
+
+    try:
+        return {clause.id: clause.text for clause in load_policy(run / "policy.yaml").clauses}
+    except PreceptsError:
+        return {}
+
+
+def _print(change: Change, text: str) -> None:
+    """One line, what the clause says, and the ids that flipped."""
     number = change.difference
     interval = (
         "" if number.low is None or number.high is None else f" [{100 * number.low:+.1f}, {100 * number.high:+.1f}]"
@@ -56,6 +68,8 @@ def _print(change: Change) -> None:
     value = "–" if number.value is None else f"{100 * number.value:+.1f} points{interval}"
     counts = f"{len(change.worse)} worse, {len(change.better)} better of {number.n}"
     print(f"  {printable(change.part):<12}  {value}  {counts}  p {change.p_adjusted:.3g}")
+    if text:
+        print(f"      {printable(text[:120])}{'…' if len(text) > 120 else ''}")
     for name, ids in (("worse", change.worse), ("better", change.better)):
         if ids and change.part != "all cases":
             more = f" and {len(ids) - _MOST} more" if len(ids) > _MOST else ""

@@ -15,6 +15,8 @@ from precepts.stats import Counts
 from precepts.types import Evidence, Frozen
 
 CARD, ROWS = "card.json", "rows.jsonl"
+JUDGE_CARD = "judge_card.json"
+"""The card's name where a copy of it stands beside rates that were corrected with it."""
 
 
 class JudgeCard(Frozen):
@@ -57,6 +59,11 @@ def save_card(folder: Path, card: JudgeCard) -> Path:
     path = folder / CARD
     write_atomic(path, to_json(card, indent=1))
     return path
+
+
+def is_judge_card(path: Path) -> bool:
+    """Whether a file is the card of a judge: a run's own card bears the same name, and has no labelled rows beside it."""
+    return path.name == CARD and (path.parent / ROWS).is_file()
 
 
 def load_card(path: Path) -> tuple[JudgeCard, list[dict[str, Any]]]:

@@ -10,6 +10,8 @@ from typing import Any
 from pydantic import BaseModel
 
 from precepts.cards import CardPaths, build_card
+from precepts.cards.claims import claim_of
+from precepts.cards.figures import interval_text, number, value_text
 from precepts.judges import rules_quality
 from precepts.pipelines.config import AlignConfig, config_of, policy_of
 from precepts.pipelines.corrected import corrected
@@ -173,7 +175,11 @@ def reached(evidence: Sequence[Evidence]) -> list[Mapping[str, object]]:
         )
         if found is not None and found.value is not None:
             out.append(
-                {"claim": f"{claim} on {set_name} at least {bar:.2f}", "value": found.value, "met": found.value >= bar}
+                {
+                    "claim": f"{claim_of(found.claim).label} on {set_name} at least {number(bar, 'percent', whole=True)}",
+                    "value": f"{value_text(found)} {interval_text(found)}",
+                    "met": found.value >= bar,
+                }
             )
     return out
 

@@ -25,6 +25,7 @@ from precepts.cards.pdf import browser, print_pdf
 from precepts.cards.sources import EVIDENCE, Source, checker, pooled, read_sources
 from precepts.errors import InputError, MissingError
 from precepts.judges import rules_quality
+from precepts.judges.card import JUDGE_CARD, is_judge_card
 from precepts.judges.rules import RULES
 from precepts.pipelines.align import card_facts
 from precepts.pipelines.config import config_of
@@ -35,7 +36,8 @@ from precepts.types import Evidence
 
 BUNDLE, POLICY, GATES, RISK, EXAMPLES = "bundle.json", "policy.yaml", "gates.yaml", "risk.yaml", "examples.jsonl"
 PAGE, DOCUMENT, MARKDOWN, PAPER = "card.html", "card.json", "card.md", "card.pdf"
-_MANIFESTS = ("plan.json", "run.json", "policy.yaml", "command.txt", "curve.jsonl")
+_MANIFESTS = ("plan.json", "run.json", "policy.yaml", "command.txt", "curve.jsonl", JUDGE_CARD, "decision.json")
+"""What says how a run was made: its plan and end, its policy, the judge's card that corrected it, the decision that an audit froze."""
 _SKIPPED = {"model", "checkpoints"}
 
 
@@ -216,7 +218,12 @@ def _copy(source: Source, out: Path, *, publish: bool, secret: bytes) -> list[Wi
         if _SKIPPED & set(inside.parts) or path.name[0] == "." or path.name == EVIDENCE:
             continue
         target = Path("runs") / source.name / inside
-        if inside.as_posix() in named or path.name in _MANIFESTS or (publish and path.suffix in (".jsonl", ".eval")):
+        if (
+            inside.as_posix() in named
+            or path.name in _MANIFESTS
+            or is_judge_card(path)
+            or (publish and path.suffix in (".jsonl", ".eval"))
+        ):
             (out / target).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(path, out / target)
         elif path.suffix in (".jsonl", ".eval"):

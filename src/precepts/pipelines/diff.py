@@ -63,6 +63,8 @@ def diff(run_a: Path, run_b: Path, *, arm: str | None = None, set_name: str | No
 
 def _tables(run: Path) -> dict[tuple[str, str], Sequence[dict[str, Any]]]:
     """The scores of a run by set and arm."""
+    if not run.is_dir():
+        raise MissingError(f"{run}: there is no such directory. Give the directories of two runs.")
     found: dict[tuple[str, str], Sequence[dict[str, Any]]] = {}
     for plan in sorted((run / "eval").glob("*/*/plan.json")):
         told = json.loads(plan.read_text("utf-8"))

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 from precepts.data import ENTRIES, load_cases
 from precepts.errors import InputError, MissingError
-from precepts.judges.card import ROWS, JudgeCard, load_card
+from precepts.judges.card import CARD, JUDGE_CARD, ROWS, JudgeCard, load_card
 from precepts.judges.correct import CARD_ROWS, RATED, Rate, Rating, rated_rows, rates
 from precepts.judges.labels import Labelled, load_labels
 from precepts.judges.questions import Question
@@ -81,8 +81,9 @@ def rate(
     run.write(RATED.removesuffix(".jsonl"), rows)
     if card is not None:
         # Copied, so that the directory stands by itself.
-        source = (card if card.is_dir() else card.parent) / ROWS
-        write_atomic(run.path / CARD_ROWS, source.read_bytes())
+        source = card if card.is_dir() else card.parent
+        write_atomic(run.path / CARD_ROWS, (source / ROWS).read_bytes())
+        write_atomic(run.path / JUDGE_CARD, (source / CARD).read_bytes())
     rating = Rating(
         run.path, file.parent.name, asked, about.get("judge") or (found.judge if found else "unknown"),
         about.get("model") or file.parent.name, about.get("policy"), dict(where or {}),

@@ -18,7 +18,7 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from precepts.errors import InputError, PreceptsError
-from precepts.serve.cases import CaseView, policy_of, prompt_of, row_of, view_case
+from precepts.serve.cases import CaseView, clause_of, policy_of, prompt_of, row_of, view_case
 from precepts.serve.guard import Guard, GuardMiddleware
 from precepts.serve.index import Index
 from precepts.serve.library import Building, Library
@@ -147,7 +147,9 @@ def _compare(desk: Desk, request: Request) -> Response:
         raise InputError(f"{a.id} and {b.id} share no case, so there is nothing to pair. Choose two tables of one set.")
     found = paired(a, index_a, b, index_b)
     rows = {name: row_of(index_b, name) for name in (*found.overall.worse[:200], *found.overall.better[:200])}
-    return desk.render("compare.html.j2", a=a, b=b, found=found, rows=rows)
+    policy = policy_of(_run_path(desk, b)) or policy_of(_run_path(desk, a))
+    texts = {one.part: clause.text for one in found.clauses if (clause := clause_of(policy, one.part)) is not None}
+    return desk.render("compare.html.j2", a=a, b=b, found=found, rows=rows, texts=texts)
 
 
 def _text(desk: Desk, request: Request) -> Response:

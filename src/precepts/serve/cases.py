@@ -68,7 +68,7 @@ def view_case(table: Table, index: Index, row: int, *, policy: Policy | None) ->
     cot = completion.get("cot")
     return CaseView(
         table, row, case_id, _messages(table, case_id, case), None if cot is None else str(cot), None if answer is None else str(answer),
-        completion, score, tuple(line_at(judgments, at) for at in said), tuple((one, _clause(policy, one)) for one in named), known,
+        completion, score, tuple(line_at(judgments, at) for at in said), tuple((one, clause_of(policy, one)) for one in named), known,
     )  # fmt: skip
 
 
@@ -94,7 +94,8 @@ def policy_of(run: Path) -> Policy | None:
         return None
 
 
-def _clause(policy: Policy | None, name: str) -> Clause | None:
+def clause_of(policy: Policy | None, name: str) -> Clause | None:
+    """The clause of that id, if the policy is there and has it."""
     try:
         return policy.clause(name) if policy else None
     except InputError:

@@ -19,6 +19,7 @@ from precepts.types import Input
 Row = Mapping[str, object]
 _ABSENT: Any = object()
 _FEW = 4096
+_decode = json.JSONDecoder().decode
 
 
 class Table:
@@ -52,14 +53,16 @@ class Table:
         passes: Callable[[Row, Mapping[str, object]], bool], known: dict[tuple[object, ...], bool],
     ) -> bool:  # fmt: skip
         """Whether a row passes; equal values are asked about once, told apart by type since true is not 1."""
-        values = tuple(column[place] for _, column in asked)
-        plain = all(isinstance(value, str | int | float | None) or value is _ABSENT for value in values)
+        values = [column[place] for _, column in asked]
         key = (*values, *map(type, values))
-        if plain and (found := known.get(key)) is not None:
-            return found
+        try:
+            if (held := known.get(key)) is not None:
+                return held
+        except TypeError:  # an object or a list among the values
+            key = None
         row = {name: value for (name, _), value in zip(asked, values, strict=True) if value is not _ABSENT}
         found = passes(row, where)
-        if plain and len(known) < _FEW:
+        if key is not None and len(known) < _FEW:
             known[key] = found
         return found
 
@@ -112,10 +115,14 @@ def _read(root: Path, path: str, keys: frozenset[str], sha256: str) -> Table:
             for number, line in enumerate(file, start=1):
                 if not line.strip():
                     continue
-                record = _record(path, number, line)
+                for key, value in _record(path, number, line).items():
+                    if (column := columns.get(key)) is not None:
+                        if len(column) < num_rows:
+                            column.extend([_ABSENT] * (num_rows - len(column)))
+                        column.append(_held_once(value, shared))
                 num_rows += 1
-                for key, column in columns.items():
-                    column.append(_held_once(record.get(key, _ABSENT), shared))
+        for column in columns.values():
+            column.extend([_ABSENT] * (num_rows - len(column)))
     except OSError as error:
         if isinstance(error, PreceptsError):
             raise
@@ -130,7 +137,10 @@ def _same(path: str, found: str, recorded: str) -> None:
 
 def _record(path: str, number: int, line: bytes) -> dict[str, object]:
     try:
-        record: object = json.loads(line)
+        try:
+            record: object = _decode(line.decode())
+        except ValueError:
+            record = json.loads(line)  # other encodings, halves of characters, and the error in its own words
     except ValueError as error:
         raise InputError.at(path, number, f"not JSON ({error})") from None
     if not isinstance(record, dict):

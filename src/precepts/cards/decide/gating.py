@@ -101,7 +101,8 @@ def _nothing(gate: Gate, evidence: Sequence[Evidence]) -> str:
 def _row(gate: Gate, row: Evidence, judges: Sequence[JudgeQuality], check: Check) -> tuple[Verdict, str]:
     short = _short(gate, row, judges)
     if short:
-        return "insufficient", short
+        measured = f" ({value_text(row)} {interval_text(row)})" if row.value is not None else ""
+        return "insufficient", short + measured
     wrong = check(row)
     if wrong:
         return "insufficient", f"the number does not come out again: {wrong[0]}"
@@ -111,10 +112,14 @@ def _row(gate: Gate, row: Evidence, judges: Sequence[JudgeQuality], check: Check
     shown, wanted = (number(one, scale, signed=signed) for one in (end, bound))
     passes = end >= bound if higher else end <= bound
     sign = ("≥" if passes else "<") if higher else ("≤" if passes else ">")
-    judge = f", {row.judge}" if row.judge else ""
-    measured = f"{value_text(row)} {interval_text(row)}, n {row.n:,}{judge}"
-    said = f"{side} end {shown} {sign} {wanted} ({measured})"
+    said = f"{side} end {shown} {sign} {wanted} ({_measured(row)})"
     return ("pass", said) if passes else ("fail", said + _more(gate, row, higher=higher, bound=bound))
+
+
+def _measured(row: Evidence) -> str:
+    """The number with its interval, n and judge."""
+    judge = f", {row.judge}" if row.judge else ""
+    return f"{value_text(row)} {interval_text(row)}, n {row.n:,}{judge}"
 
 
 def _bound(gate: Gate, row: Evidence) -> tuple[float, float, bool]:

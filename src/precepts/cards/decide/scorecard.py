@@ -13,6 +13,7 @@ from precepts.cards.recompute import evidence_id
 from precepts.types import Evidence
 
 INSUFFICIENT = "insufficient"
+_WHEN: dict[State, str] = {"pre": "before mitigation", "post": "after mitigation"}
 
 
 @dataclass(frozen=True)
@@ -184,14 +185,16 @@ def _action(
         for score in scores:
             level = score.levels[rule.state]
             if level is not None and policy.levels.index(level) >= bar:
-                said = f"forbidden: {score.title} is {score.text(rule.state)} {rule.state}-mitigation. {rule.text}"
+                said = f"forbidden: {score.title} is {score.text(rule.state)} {_WHEN[rule.state]}. {rule.text}"
                 return ActionScore(action, "fail", said)
     for rule in rules:
         if not overall[rule.state][1]:
             missing = [score.title for score in scores if not score.complete[rule.state]] or ["every category"]
-            said = f"not known to be allowed: {', '.join(missing)} {rule.state}-mitigation is insufficient. {rule.text}"
+            said = (
+                f"not known to be allowed, for want of evidence {_WHEN[rule.state]}: {', '.join(missing)}. {rule.text}"
+            )
             return ActionScore(action, INSUFFICIENT, said)
-    levels = ", ".join(f"{overall[rule.state][0]} {rule.state}-mitigation" for rule in rules)
+    levels = ", ".join(f"{overall[rule.state][0]} {_WHEN[rule.state]}" for rule in rules)
     return ActionScore(action, "pass", f"open: overall {levels}")
 
 
