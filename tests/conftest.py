@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,6 +14,7 @@ import small
 from precepts.errors import MissingError
 from precepts.models.embedded import embedded_path
 from precepts.models.openers import REFUSALS
+from precepts.workers import Spread, spread_over
 from process import Cli, Done
 
 settings.register_profile("tests", deadline=None)
@@ -59,6 +61,14 @@ def tiny_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     transformers.LlamaForCausalLM(config).save_pretrained(path)
     tokenizer.save_pretrained(path)
     return path
+
+
+@pytest.fixture(scope="session")
+def two_workers() -> Iterator[Spread]:
+    """Two Ray workers on this machine; Ray is started once for all tests that ask for them."""
+    pytest.importorskip("ray")
+    with spread_over(2) as over:
+        yield over
 
 
 @pytest.fixture(scope="session")
