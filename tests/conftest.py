@@ -67,6 +67,7 @@ def tiny_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def two_workers() -> Iterator[Spread]:
     """Two Ray workers on this machine; Ray is started once for all tests that ask for them."""
     pytest.importorskip("ray")
+    os.environ.setdefault("RAY_worker_niceness", "0")  # on a busy machine workers of low priority hardly start
     with spread_over(2) as over:
         yield over
 

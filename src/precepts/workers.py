@@ -11,6 +11,7 @@ from __future__ import annotations
 import logging
 import os
 import pickle
+from collections import Counter, deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager
 from importlib import import_module
@@ -23,7 +24,10 @@ J = TypeVar("J")
 R = TypeVar("R")
 
 NUM_RETRIES = 3
-"""Of a job whose worker died, and of a worker; then the run ends: a job that takes too much memory kills every worker it meets."""
+"""Of a job whose worker died; then the run ends, for a job that takes too much memory kills every worker it meets."""
+
+_AHEAD = 4
+"""Jobs that a worker may be ahead of the one whose result is wanted: their results are held in memory, and lost with a kill."""
 
 _STORE_BYTES = 512 << 20
 """Of a local Ray's shared memory: what passes through it is rows."""
@@ -83,33 +87,44 @@ class Workers:
 
         Raises:
             PreceptsError: What a job raised; the results of jobs before it have been given.
-            WorkerError: If a job's worker died `NUM_RETRIES` times more after its first death.
+            WorkerError: If a job's worker died, and `NUM_RETRIES` times more.
         """
         packed = [pickle.dumps(job) for job in jobs]
         if not packed:
             return
         ray = _ray()
         share = self._start(ray)
-        payload: bytes = ray.cloudpickle.dumps((os.getcwd(), work))
-        rows = ray.data.from_items([{"job": job} for job in packed], override_num_blocks=len(packed))
-        rows.context.execution_options.preserve_order = True
-        rows.context.enable_progress_bars = False
-        made = rows.map(
-            _Worker, fn_constructor_kwargs={"payload": payload}, num_cpus=share.cpus, num_gpus=share.gpus,
-            compute=ray.data.ActorPoolStrategy(size=min(share.num, len(packed)), max_tasks_in_flight_per_actor=2),
-            max_restarts=NUM_RETRIES, max_task_retries=NUM_RETRIES,
-        )  # fmt: skip
+        payload = ray.put(ray.cloudpickle.dumps((os.getcwd(), work)))
+        remote = ray.remote(num_cpus=share.cpus, num_gpus=share.gpus)(_Worker)
+        num = min(share.num, len(packed))
+        idle = [remote.remote(payload) for _ in range(num)]
+        waiting, deaths = deque(range(len(packed))), Counter[int]()
+        running: dict[Any, tuple[int, Any]] = {}
+        done: dict[int, bytes] = {}
         try:
-            for row in made.iter_rows():
-                result = pickle.loads(row["made"])
+            for wanted in range(len(packed)):
+                while wanted not in done:
+                    while idle and waiting and waiting[0] < wanted + _AHEAD * num:
+                        job, worker = waiting.popleft(), idle.pop()
+                        running[worker.do.remote(packed[job])] = (job, worker)
+                    (ended,), _ = ray.wait(list(running), num_returns=1)
+                    job, worker = running.pop(ended)
+                    try:
+                        done[job] = ray.get(ended)
+                    except ray.exceptions.RayActorError as error:
+                        deaths[job] += 1
+                        if deaths[job] > NUM_RETRIES:
+                            raise _gave_up(error) from None
+                        waiting.appendleft(job)
+                        worker = remote.remote(payload)
+                    idle.append(worker)
+                result = pickle.loads(done.pop(wanted))
                 if isinstance(result, PreceptsError):
                     raise result
                 yield result
-        except ray.exceptions.RayActorError as error:
-            raise WorkerError(
-                f"A worker died {NUM_RETRIES + 1} times, most often for want of memory ({_first_line(error)}). What was written stands: the "
-                "same command goes on from here, with fewer workers or none."
-            ) from None
+        finally:
+            for worker in (*idle, *(worker for _, worker in running.values())):
+                ray.kill(worker)
 
     def close(self) -> None:
         """Ends the local Ray, or leaves the cluster, if it was this object that started or joined it."""
@@ -133,7 +148,6 @@ class Workers:
                     "printed, or leave --ray out for workers on this machine."
                 ) from None
             self._joined = True
-        logging.getLogger("ray.data").setLevel(logging.ERROR)
         there = ray.cluster_resources()
         gpus, nodes = there.get("GPU", 0.0), sum(1 for node in ray.nodes() if node["Alive"])
         num = self._count or int(gpus) or nodes
@@ -155,16 +169,18 @@ class _Worker:
     """What runs in a worker's process: one function, unpacked once."""
 
     def __init__(self, payload: bytes) -> None:
+        """`payload` is the directory where the command was typed, and the function."""
         place, self._work = pickle.loads(payload)
         if Path(place).is_dir():  # relative paths mean what they mean where the command was typed
             os.chdir(place)
 
-    def __call__(self, row: dict[str, bytes]) -> dict[str, bytes]:
+    def do(self, job: bytes) -> bytes:
+        """The result of one job, or the error that tells a person what to do."""
         try:
-            made = self._work(pickle.loads(row["job"]))
+            made = self._work(pickle.loads(job))
         except PreceptsError as error:
             made = error
-        return {"made": pickle.dumps(made)}
+        return pickle.dumps(made)
 
 
 def _ray() -> Any:
@@ -173,11 +189,20 @@ def _ray() -> Any:
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
     try:
         ray = import_module("ray")
-        for part in ("cloudpickle", "data", "exceptions"):
+        for part in ("cloudpickle", "exceptions"):
             import_module(f"ray.{part}")
     except ImportError:
-        raise needs_extra("ray[data]", "scale") from None
+        raise needs_extra("ray", "scale") from None
     return ray
+
+
+def _gave_up(error: BaseException) -> WorkerError:
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    said = "; ".join(dict.fromkeys((lines[0].strip(), lines[-1].strip())))
+    return WorkerError(
+        f"A job's worker died {NUM_RETRIES + 1} times, most often for want of memory: {said[:400]} What was written stands: the same command "
+        "goes on from here, with fewer workers or none."
+    )
 
 
 def _first_line(error: BaseException) -> str:
