@@ -124,7 +124,8 @@ class Workers:
                 yield result
         finally:
             for worker in (*idle, *(worker for _, worker in running.values())):
-                ray.kill(worker)
+                if ray.is_initialized():  # else all have ended with Ray
+                    ray.kill(worker)
 
     def close(self) -> None:
         """Ends the local Ray, or leaves the cluster, if it was this object that started or joined it."""
@@ -135,12 +136,14 @@ class Workers:
     def _start(self, ray: Any) -> _Share:
         """Starts or joins Ray, and what of it each worker is given."""
         if not ray.is_initialized():
-            cpus = None if self._address else max(self._count or 1, os.cpu_count() or 1)
-            store = None if self._address else _STORE_BYTES
+            own: dict[str, Any] = {
+                "num_cpus": max(self._count or 1, os.cpu_count() or 1), "object_store_memory": _STORE_BYTES, "include_dashboard": False,
+                "_node_ip_address": "127.0.0.1",
+            }  # fmt: skip
             try:
                 ray.init(
-                    address=self._address or "local", num_cpus=cpus, object_store_memory=store, include_dashboard=None if self._address else False,
-                    log_to_driver=False, logging_level=logging.ERROR,
+                    address=self._address or "local", log_to_driver=False, logging_level=logging.ERROR,
+                    **({} if self._address else own),
                 )  # fmt: skip
             except (ConnectionError, RuntimeError, ValueError) as error:
                 raise WorkerError(

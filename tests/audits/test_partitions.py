@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import itertools
 import os
+import subprocess
+import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -133,3 +135,24 @@ def test_workers_count_what_is_counted_here(two_workers: Spread, tmp_path: Path,
     ]
     for table in ("cells", "evidence"):
         assert runs[0].table(table).read_text("utf-8") == runs[1].table(table).read_text("utf-8")
+
+
+@pytest.mark.slow
+def test_the_command_says_the_same_with_workers_and_ray_says_nothing(tmp_path: Path, record_file: Callable[..., Path]):
+    pytest.importorskip("ray")
+    folder, decision = written(scores(8), tmp_path / "parts", (300, 600)), record_file()
+    environment = {
+        **os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path)), "RAY_worker_niceness": "0", "COLUMNS": "400",
+    }  # fmt: skip
+    environment.pop("RAY_USAGE_STATS_ENABLED", None)
+    said: list[str] = []
+    for more in ([], ["--workers", "2"]):
+        out = tmp_path / f"run{len(more)}"
+        argv = ["audit", "model", str(folder), "--decision", str(decision), "--out", str(out), *more]
+        done = subprocess.run(
+            [sys.executable, "-m", "precepts.cli", *argv], env=environment, capture_output=True, text=True, check=False
+        )
+        assert done.returncode in (0, 1, 3), done.stderr
+        assert done.stderr == "", "nothing is logged"
+        said.append(done.stdout.replace(str(out), "RUN").replace(", just now", ""))
+    assert said[0].split() == said[1].split()

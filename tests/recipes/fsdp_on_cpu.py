@@ -23,9 +23,8 @@ _init = AcceleratorState.__init__
 
 
 def init(self: Any, *args: Any, fsdp_plugin: Any = None, **kwargs: Any) -> None:
-    fresh = not self.initialized
     _init(self, *args, fsdp_plugin=fsdp_plugin, **kwargs)
-    if fresh and self.distributed_type == DistributedType.MULTI_CPU and fsdp_plugin is not None:
+    if self.distributed_type == DistributedType.MULTI_CPU and fsdp_plugin is not None:
         self.distributed_type = PartialState._shared_state["distributed_type"] = DistributedType.FSDP
         self.fsdp_plugin = fsdp_plugin
 

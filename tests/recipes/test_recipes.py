@@ -186,7 +186,9 @@ def test_two_processes_learn_what_one_does(qwen: Path, run: Path, tmp_path: Path
     assert all(torch.allclose(weights[1][name], weights[2][name], atol=2e-4) for name in base)
 
 
-def test_two_processes_that_shard_the_model_learn_what_one_does(qwen: Path, run: Path, tmp_path: Path) -> None:
+def test_two_processes_that_shard_the_model_learn_what_one_does(
+    qwen: Path, run: Path, recipes: dict[str, ModuleType], tmp_path: Path
+) -> None:
     """FSDP2 itself, as `fsdp.yaml` asks for it, over gloo: parameters in halves, and the loss and weights of one process."""
     given = yaml.safe_load((RECIPES / "config" / "fsdp.yaml").read_text("utf-8"))["fsdp_config"]
     sharding = {
@@ -203,7 +205,7 @@ def test_two_processes_that_shard_the_model_learn_what_one_does(qwen: Path, run:
         out = tmp_path / str(processes)
         argv = [config, run, out, "trainer.save_strategy=steps", "trainer.save_steps=2"]
         if processes == 1:
-            launched(1, RECIPES / "sft.py", *argv, cwd=tmp_path)
+            recipes["sft"].main(list(map(str, argv)))
         else:
             launched(2, Path(__file__).with_name("fsdp_on_cpu.py"), RECIPES / "sft.py", *argv, cwd=tmp_path, **sharding)
         (state,) = (out / "checkpoints").glob("checkpoint-2/trainer_state.json")
@@ -215,6 +217,11 @@ def test_two_processes_that_shard_the_model_learn_what_one_does(qwen: Path, run:
         assert shard["local"] + shards[1][name]["local"] == shard["whole"], name
         assert 0 < shard["local"] < shard["whole"], f"{name} lies whole in one process"
     assert losses[1] == pytest.approx(losses[0], rel=1e-4)
+    (told,) = json.loads((tmp_path / "2" / "model" / "config.json").read_text())["architectures"]
+    assert told == "Qwen3ForCausalLM"
+    assert list((tmp_path / "2" / "checkpoints" / "checkpoint-2").glob("pytorch_model_fsdp_0/*")), (
+        "checkpoints are in shards"
+    )
     base = load_file(qwen / "model.safetensors")
     assert weights[0].keys() == weights[1].keys() == base.keys()
     assert any(not torch.equal(weights[0][name], base[name]) for name in base)
