@@ -63,9 +63,18 @@ def tiny_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.fixture
+def two_workers(ray_of_two: Spread, request: pytest.FixtureRequest) -> Spread:
+    """Two Ray workers on this machine, which are given what the test's own file defines: they could not import it."""
+    from ray import cloudpickle
+
+    cloudpickle.register_pickle_by_value(request.module)
+    return ray_of_two
+
+
 @pytest.fixture(scope="session")
-def two_workers() -> Iterator[Spread]:
-    """Two Ray workers on this machine; Ray is started once for all tests that ask for them."""
+def ray_of_two() -> Iterator[Spread]:
+    """Ray, started once for all tests that ask for it."""
     pytest.importorskip("ray")
     os.environ.setdefault("RAY_worker_niceness", "0")  # on a busy machine workers of low priority hardly start
     with spread_over(2) as over:

@@ -138,7 +138,6 @@ class Workers:
         if not ray.is_initialized():
             own: dict[str, Any] = {
                 "num_cpus": max(self._count or 1, os.cpu_count() or 1), "object_store_memory": _STORE_BYTES, "include_dashboard": False,
-                "_node_ip_address": "127.0.0.1",
             }  # fmt: skip
             try:
                 ray.init(
