@@ -25,7 +25,11 @@ from precepts.workers import Spread, here
 
 
 def tables_of(run: Path) -> dict[str, str]:
-    return {str(path.relative_to(run)): path.read_text("utf-8") for path in sorted(run.rglob("*.jsonl"))}
+    """The text of every table, without the place of its run."""
+    return {
+        str(path.relative_to(run)): path.read_text("utf-8").replace(str(run), "RUN")
+        for path in sorted(run.rglob("*.jsonl"))
+    }
 
 
 def dying(mark: Path) -> Any:
