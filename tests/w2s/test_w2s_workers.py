@@ -27,7 +27,7 @@ from precepts.workers import Spread, here
 def tables_of(run: Path) -> dict[str, str]:
     """The text of every table, without the place of its run."""
     return {
-        str(path.relative_to(run)): path.read_text("utf-8").replace(str(run), "RUN")
+        str(path.relative_to(run)): path.read_text("utf-8").replace(f'"run": "{run.name}"', '"run": "RUN"')
         for path in sorted(run.rglob("*.jsonl"))
     }
 
