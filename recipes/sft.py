@@ -121,6 +121,8 @@ def read_rows(run: Path, tokenizer: Any, config: Mapping[str, Any], *, num_proce
 
 def save(model: Any, tokenizer: Any, trainer: Any, out: Path) -> None:
     """A whole model directory with the opening that it was trained to write; every process takes part."""
+    if trainer.is_fsdp_enabled:  # checkpoints are in shards, and save_model would write no weights at all
+        trainer.accelerator.state.fsdp_plugin.set_state_dict_type("FULL_STATE_DICT")
     trainer.save_model(str(out / "model"))
     if not trainer.accelerator.is_main_process:
         return

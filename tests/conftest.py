@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,6 +14,7 @@ import small
 from precepts.errors import MissingError
 from precepts.models.embedded import embedded_path
 from precepts.models.openers import REFUSALS
+from precepts.workers import Spread, spread_over
 from process import Cli, Done
 
 settings.register_profile("tests", deadline=None)
@@ -59,6 +61,24 @@ def tiny_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     transformers.LlamaForCausalLM(config).save_pretrained(path)
     tokenizer.save_pretrained(path)
     return path
+
+
+@pytest.fixture
+def two_workers(ray_of_two: Spread, request: pytest.FixtureRequest) -> Spread:
+    """Two Ray workers on this machine, which are given what the test's own file defines: they could not import it."""
+    from ray import cloudpickle
+
+    cloudpickle.register_pickle_by_value(request.module)
+    return ray_of_two
+
+
+@pytest.fixture(scope="session")
+def ray_of_two() -> Iterator[Spread]:
+    """Ray, started once for all tests that ask for it."""
+    pytest.importorskip("ray")
+    os.environ.setdefault("RAY_worker_niceness", "0")  # on a busy machine workers of low priority hardly start
+    with spread_over(2) as over:
+        yield over
 
 
 @pytest.fixture(scope="session")

@@ -212,7 +212,7 @@ def _judges_without_a_model(reward: Any) -> None:
     from precepts.judges import CheckedCompliance
     from precepts.pipelines import data, evaluate, rl
 
-    data.filter_judges = lambda judge, policy: [EveryThird()]  # pyright: ignore[reportAttributeAccessIssue]
+    data.filter_judge = lambda judge, policy: EveryThird()  # pyright: ignore[reportAttributeAccessIssue]
     evaluate.test_judge = lambda: CheckedCompliance(None)
     rl.reward_of = evaluate.reward_of = lambda options, policy: reward  # pyright: ignore[reportAttributeAccessIssue]
 

@@ -25,6 +25,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from precepts.errors import BusyError, DigestError, InputError, MissingError
+from precepts.workers import Spread, here
 
 Row = dict[str, Any]
 PLAN, DONE, LOCK = "plan.json", "run.json", ".lock"
@@ -202,30 +203,28 @@ class Run:
         make: Callable[[int, Sequence[str]], list[Row]],
         *,
         key: str = "case_id",
+        over: Spread = here,
     ) -> Iterator[tuple[int, list[Row]]]:
         """Goes through planned batches of keys: those already in the table are read, the rest are made and appended.
 
         Yields (batch number, its rows). A batch torn by a kill is dropped whole and made again, so that every batch is computed in
-        the composition that was planned.
+        the composition that was planned. `over` says who makes them; it is always this process that appends, in the plan's order.
         """
         rows = self.rows(name)
-        start = 0
+        start = first = 0
         for number, keys in enumerate(planned):
             there = rows[start : start + len(keys)]
-            if [row[key] for row in there] == list(keys):
-                start += len(keys)
-                yield number, there
-                continue
-            if start < len(rows) or self.table(name).exists():
-                self.write(name, rows[:start])
-                rows = rows[:start]
-            made = make(number, keys)
+            if [row[key] for row in there] != list(keys):
+                break
+            first, start = number + 1, start + len(keys)
+            yield number, there
+        left = list(enumerate(planned))[first:]
+        if left and self.table(name).exists():
+            self.write(name, rows[:start])
+        for (number, keys), made in zip(left, over(lambda job: make(*job), left), strict=True):
             assert [row[key] for row in made] == list(keys), "a batch must return one row a key, in order"
             self.append(name, made)
-            made = json.loads(to_json(made))
-            rows += made
-            start += len(keys)
-            yield number, made
+            yield number, json.loads(to_json(made))
 
     def finish(self, **facts: object) -> Row:
         """Writes `run.json`: what ran where, and the digest of every file of this run."""

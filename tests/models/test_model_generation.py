@@ -77,7 +77,8 @@ def test_the_provider_is_found_without_torch():
 
 
 def test_long_prompts_share_a_batch_with_few_others():
-    rows = [Case(id=f"{n}", messages=(Message(role="user", content="x" * length),)) for n, length in enumerate([50] * 90 + [7_000] * 20 + [90_000] * 2)]  # fmt: skip
+    lengths = [50] * 90 + [7_000] * 20 + [90_000] * 2
+    rows = [Case(id=f"{n}", messages=(Message(role="user", content="x" * m),)) for n, m in enumerate(lengths)]
     batches = plan_batches(rows, size=96)
     length = {case.id: len(case.prompt) for case in rows}
     assert [len(batch) for batch in batches] == [90, 8, 8, 4, 1, 1]

@@ -93,17 +93,17 @@ def config_of(tmp_path: Path, qwen: Path, name: str, **trainer: object) -> Path:
     return path
 
 
-def launched(processes: int, script: str, *argv: object, cwd: Path) -> None:
+def launched(processes: int, script: Path, *argv: object, cwd: Path, **more: str) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     source = str(RECIPES.parent / "src")
     environment = {
         **os.environ, "OMP_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false",
-        "PYTHONPATH": os.pathsep.join(filter(None, (source, os.environ.get("PYTHONPATH")))),
+        "PYTHONPATH": os.pathsep.join(filter(None, (source, os.environ.get("PYTHONPATH")))), **more,
     }  # fmt: skip
     command = [
-        sys.executable, "-m", "torch.distributed.run", f"--nproc_per_node={processes}", f"--master_port={port}", str(RECIPES / script),
+        sys.executable, "-m", "torch.distributed.run", f"--nproc_per_node={processes}", f"--master_port={port}", str(script),
         *map(str, argv),
     ]  # fmt: skip
     done = subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, timeout=600, check=False)
@@ -167,7 +167,14 @@ def test_two_processes_learn_what_one_does(qwen: Path, run: Path, tmp_path: Path
         )  # fmt: skip
         out = tmp_path / str(processes)
         launched(
-            processes, "sft.py", config, run, out, "trainer.save_strategy=steps", "trainer.save_steps=1", cwd=tmp_path
+            processes,
+            RECIPES / "sft.py",
+            config,
+            run,
+            out,
+            "trainer.save_strategy=steps",
+            "trainer.save_steps=1",
+            cwd=tmp_path,
         )
         (state,) = (out / "checkpoints").glob("checkpoint-1/trainer_state.json")
         losses[processes] = next(row["loss"] for row in json.loads(state.read_text())["log_history"] if "loss" in row)
@@ -177,6 +184,48 @@ def test_two_processes_learn_what_one_does(qwen: Path, run: Path, tmp_path: Path
     base = load_file(qwen / "model.safetensors")
     assert any(not torch.equal(weights[1][name], base[name]) for name in base)
     assert all(torch.allclose(weights[1][name], weights[2][name], atol=2e-4) for name in base)
+
+
+def test_two_processes_that_shard_the_model_learn_what_one_does(
+    qwen: Path, run: Path, recipes: dict[str, ModuleType], tmp_path: Path
+) -> None:
+    """FSDP2 itself, as `fsdp.yaml` asks for it, over gloo: parameters in halves, and the loss and weights of one process."""
+    given = yaml.safe_load((RECIPES / "config" / "fsdp.yaml").read_text("utf-8"))["fsdp_config"]
+    sharding = {
+        key.upper(): str(value).lower() if isinstance(value, bool) else str(value) for key, value in given.items()
+    }
+    sharding |= {"ACCELERATE_USE_FSDP": "true", "PRECEPTS_SHARDS": str(tmp_path / "shards")}
+    losses: list[list[float]] = []
+    weights: list[dict[str, Any]] = []
+    for processes in (1, 2):
+        config = config_of(
+            tmp_path, qwen, "sft_8b_fsdp.yaml", per_device_train_batch_size=4 // processes, max_steps=2, warmup_steps=0,
+            learning_rate=1e-2, lr_scheduler_type="constant", ddp_backend="gloo" if processes > 1 else None,
+        )  # fmt: skip
+        out = tmp_path / str(processes)
+        argv = [config, run, out, "trainer.save_strategy=steps", "trainer.save_steps=2"]
+        if processes == 1:
+            recipes["sft"].main(list(map(str, argv)))
+        else:
+            launched(2, Path(__file__).with_name("fsdp_on_cpu.py"), RECIPES / "sft.py", *argv, cwd=tmp_path, **sharding)
+        (state,) = (out / "checkpoints").glob("checkpoint-2/trainer_state.json")
+        losses.append([row["loss"] for row in json.loads(state.read_text())["log_history"] if "loss" in row])
+        weights.append(load_file(out / "model" / "model.safetensors"))
+    shards = [json.loads((tmp_path / f"shards.{rank}").read_text()) for rank in (0, 1)]
+    for name, shard in shards[0].items():
+        assert shard["local"] is not None, f"{name} is not sharded"
+        assert shard["local"] + shards[1][name]["local"] == shard["whole"], name
+        assert 0 < shard["local"] < shard["whole"], f"{name} lies whole in one process"
+    assert losses[1] == pytest.approx(losses[0], rel=1e-4)
+    (told,) = json.loads((tmp_path / "2" / "model" / "config.json").read_text())["architectures"]
+    assert told == "Qwen3ForCausalLM"
+    assert list((tmp_path / "2" / "checkpoints" / "checkpoint-2").glob("pytorch_model_fsdp_0/*")), (
+        "checkpoints are in shards"
+    )
+    base = load_file(qwen / "model.safetensors")
+    assert weights[0].keys() == weights[1].keys() == base.keys()
+    assert any(not torch.equal(weights[0][name], base[name]) for name in base)
+    assert all(torch.allclose(weights[0][name], weights[1][name], atol=2e-4) for name in base)
 
 
 def test_the_loss_is_that_of_the_readable_file(

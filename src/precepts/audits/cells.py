@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -11,6 +13,7 @@ from precepts.audits.decision import Decision
 from precepts.audits.tables import binary, distinct, is_missing, require, with_groups
 from precepts.errors import InputError
 from precepts.stats.distributions import FloatArray
+from precepts.workers import Spread, here
 
 _MOST_SCORES = 1000
 _LOOKED_AT = 200_000
@@ -46,8 +49,17 @@ class ModelCells(NamedTuple):
         ]
 
 
-def model_cells(table: pl.LazyFrame, decision: Decision, *, where: str) -> ModelCells:
+def model_cells(
+    table: pl.LazyFrame, decision: Decision, *, where: str, pieces: Sequence[pl.LazyFrame] = (), over: Spread = here
+) -> ModelCells:
     """Scores counted by group, score bin, decision and outcome, in one streaming pass after one over the range of scores.
+
+    Args:
+        table: One row a decision.
+        decision: The record.
+        where: What errors call the table.
+        pieces: The same rows in several tables: each is counted by itself, and the counts are added up.
+        over: Who counts the pieces.
 
     Raises:
         InputError: If a column is missing, or its values cannot be read.
@@ -58,10 +70,12 @@ def model_cells(table: pl.LazyFrame, decision: Decision, *, where: str) -> Model
     schema = table.collect_schema()
     if not schema[columns.score].is_numeric():
         raise InputError.at(where, None, f"the score {columns.score!r} is text; give numbers")
-    score = pl.col(columns.score).cast(pl.Float64).fill_nan(None)
-    seen = table.select(low=score.min(), high=score.max(), n=pl.len()).collect(engine="streaming")
-    low, high, n = seen.row(0)
-    if not n or low is None:
+    counter: Spread = over if pieces else here
+    pieces = pieces or [table]
+    ranges = list(counter(partial(_range, column=columns.score), pieces))
+    low = min((low for low, _ in ranges if low is not None), default=None)
+    high = max((high for _, high in ranges if high is not None), default=None)
+    if low is None or high is None:
         raise InputError.at(where, None, f"has no row with a score in {columns.score!r}; an audit needs some")
     if decision.score == "probability" and not (low >= 0 and high <= 1):
         raise InputError.at(
@@ -69,11 +83,13 @@ def model_cells(table: pl.LazyFrame, decision: Decision, *, where: str) -> Model
             None,
             f"scores run from {low:.4g} to {high:.4g} and are no probabilities; say `score: rank` in the record",
         )
-    exact = table.select(score.alias("s")).head(_LOOKED_AT).collect()["s"].n_unique() <= _MOST_SCORES
-    counted = _count(table, decision, score, None if exact else (low, high))
+    exact = table.select(_score(columns.score).alias("s")).head(_LOOKED_AT).collect()["s"].n_unique() <= _MOST_SCORES
+    bounds = None if exact else (low, high)
+    counted = _added(list(counter(partial(_count, decision=decision, bounds=bounds), pieces)))
     if exact and counted["bin"].n_unique() > _MOST_SCORES:
         # Further on there were more scores than at the beginning.
-        exact, counted = False, _count(table, decision, score, (low, high))
+        exact = False
+        counted = _added(list(counter(partial(_count, decision=decision, bounds=(low, high)), pieces)))
     counted, groupings = _read(counted, decision, schema, where=where)
     counted, num_suppressed = _suppressed(counted, groupings, decision.smallest_cell)
     for name in groupings:
@@ -85,12 +101,32 @@ def model_cells(table: pl.LazyFrame, decision: Decision, *, where: str) -> Model
     return ModelCells(_derived(counted, groupings, decision), groupings, exact, num_suppressed)
 
 
-def _count(table: pl.LazyFrame, decision: Decision, score: pl.Expr, bounds: tuple[float, float] | None) -> pl.DataFrame:
+def _score(column: str) -> pl.Expr:
+    return pl.col(column).cast(pl.Float64).fill_nan(None)
+
+
+def _range(table: pl.LazyFrame, *, column: str) -> tuple[float | None, float | None]:
+    """The least and the greatest score, in one streaming pass."""
+    score = _score(column)
+    return table.select(low=score.min(), high=score.max()).collect(engine="streaming").row(0)
+
+
+def _added(counted: Sequence[pl.DataFrame]) -> pl.DataFrame:
+    """The counts of several tables as those of one."""
+    if len(counted) == 1:
+        return counted[0]
+    sums = ["count", "score_sum", "weight", "weight_sq"]
+    whole = pl.concat(counted, how="vertical_relaxed")
+    keys = [name for name in whole.columns if name not in (*sums, "lowest")]
+    return whole.group_by(keys).agg(pl.col(sums).sum(), pl.col("lowest").min())
+
+
+def _count(table: pl.LazyFrame, *, decision: Decision, bounds: tuple[float, float] | None) -> pl.DataFrame:
     """One streaming pass: rows by group, outcome, decision and score, or score bin where `bounds` are given.
 
     A bin is cut at every threshold, so that all its rows are decided alike.
     """
-    columns = decision.columns
+    columns, score = decision.columns, _score(decision.columns.score)
     if bounds is None:
         place, segment = score, pl.lit(0)
     else:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import polars as pl
@@ -17,6 +17,8 @@ class Part(NamedTuple):
     slice: Mapping[str, str]
     table: pl.LazyFrame
     decision: Decision
+    pieces: tuple[pl.LazyFrame, ...] = ()
+    """The same rows in several tables, where they came so: counted apart, their cells add up."""
 
     @property
     def name(self) -> str:
@@ -24,31 +26,32 @@ class Part(NamedTuple):
         return "-".join(["cells", *self.slice.values()])
 
 
-def parts(table: pl.LazyFrame, decision: Decision, *, where: str) -> list[Part]:
+def parts(table: pl.LazyFrame, decision: Decision, *, where: str, pieces: Sequence[pl.LazyFrame] = ()) -> list[Part]:
     """The table by stage and by class, as the record has them; stages in the order in which they first occur.
 
     A stage's rows are those that reached it; its `decision` says which went on. A class's scores stand in `score_CLASS`, and
     its outcome is that class against the rest.
     """
+    pieces = tuple(with_membership(piece, decision, where=where)[0] for piece in pieces)
     table, decision = with_membership(table, decision, where=where)
     columns = decision.columns
-    out = [Part({}, table, decision)]
+    out = [Part({}, table, decision, pieces)]
     if columns.stage is not None:
         require(table, [columns.stage], where=where)
         names = table.select(pl.col(columns.stage).cast(pl.String).unique(maintain_order=True)).collect().to_series()
         own = decision.model_copy(update={"columns": columns.model_copy(update={"stage": None})})
         chosen = [name for name in names.to_list() if name is not None]
-        out = [Part({"stage": one}, table.filter(pl.col(columns.stage).cast(pl.String) == one), own) for one in chosen]
+        out = []
+        for one in chosen:
+            of_stage = pl.col(columns.stage).cast(pl.String) == one
+            out.append(Part({"stage": one}, table.filter(of_stage), own, tuple(p.filter(of_stage) for p in pieces)))
     if decision.classes:
         every: list[Part] = []
         for part in out:
             for name in decision.classes:
                 score = f"{columns.score}_{name}"
                 changed = part.decision.columns.model_copy(update={"score": score, "positive": (name,)})
-                every.append(
-                    Part(
-                        {**part.slice, "class": name}, part.table, part.decision.model_copy(update={"columns": changed})
-                    )
-                )
+                record = part.decision.model_copy(update={"columns": changed})
+                every.append(part._replace(slice={**part.slice, "class": name}, decision=record))
         out = every
     return out

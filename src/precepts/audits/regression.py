@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import polars as pl
@@ -15,12 +16,17 @@ from precepts.errors import InputError
 from precepts.stats import estimate, wilson_interval
 from precepts.stats.distributions import NORMAL, critical_z
 from precepts.types import Evidence, Input
+from precepts.workers import Spread, here
 
 MEASURES: Mapping[str, str] = {"mean_error": "error", "mean_absolute_error": "absolute"}
 
 
-def error_cells(table: pl.LazyFrame, decision: Decision, *, where: str) -> tuple[list[dict[str, Any]], tuple[str, ...]]:
+def error_cells(
+    table: pl.LazyFrame, decision: Decision, *, where: str, pieces: Sequence[pl.LazyFrame] = (), over: Spread = here
+) -> tuple[list[dict[str, Any]], tuple[str, ...]]:
     """Sums of prediction less outcome, of its size and of its square by group, and the groupings.
+
+    `pieces` are the same rows in several tables, which `over` sums apart; their sums are added up.
 
     Raises:
         InputError: If a column is missing or is not of numbers.
@@ -37,20 +43,8 @@ def error_cells(table: pl.LazyFrame, decision: Decision, *, where: str) -> tuple
         raise InputError(
             "Errors of predictions are not weighted yet; leave `columns.weight` out of a record with `score: value`."
         )
-    error = pl.col(columns.score).cast(pl.Float64).fill_nan(None) - pl.col(columns.outcome).cast(pl.Float64).fill_nan(
-        None
-    )
-    keys = [pl.col(name).alias(name) for name in decision.groups]
-    counted = (
-        table.select(*keys, error.alias("__error"))
-        .with_columns(known=pl.col("__error").is_not_null())
-        .group_by([*decision.groups, "known"])
-        .agg(
-            count=pl.len().cast(pl.Int64), error=pl.col("__error").sum(), absolute=pl.col("__error").abs().sum(),
-            squared=(pl.col("__error") ** 2).sum(),
-        )
-        .collect(engine="streaming")
-    )  # fmt: skip
+    summed = partial(_sums, decision=decision)
+    counted = pl.concat(over(summed, pieces) if pieces else [summed(table)])
     frame, groupings = with_groups(counted.lazy(), decision)
     sums = [pl.col(name).sum() for name in ("count", "error", "absolute", "squared")]
     whole = frame.group_by([*groupings, "known"]).agg(sums).sort([*groupings, "known"]).collect()
@@ -61,6 +55,24 @@ def error_cells(table: pl.LazyFrame, decision: Decision, *, where: str) -> tuple
         }
         for row in whole.iter_rows(named=True)
     ], groupings  # fmt: skip
+
+
+def _sums(table: pl.LazyFrame, *, decision: Decision) -> pl.DataFrame:
+    """The sums of one table by the values of the group columns, in one streaming pass."""
+    score, outcome = (
+        pl.col(name).cast(pl.Float64).fill_nan(None) for name in (decision.columns.score, decision.columns.outcome)
+    )
+    keys = [pl.col(name).alias(name) for name in decision.groups]
+    return (
+        table.select(*keys, (score - outcome).alias("__error"))
+        .with_columns(known=pl.col("__error").is_not_null())
+        .group_by([*decision.groups, "known"])
+        .agg(
+            count=pl.len().cast(pl.Int64), error=pl.col("__error").sum(), absolute=pl.col("__error").abs().sum(),
+            squared=(pl.col("__error") ** 2).sum(),
+        )
+        .collect(engine="streaming")
+    )  # fmt: skip
 
 
 def audit_errors(

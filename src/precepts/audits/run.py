@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -21,10 +21,11 @@ from precepts.audits.raters import screen_raters
 from precepts.audits.regression import audit_errors, error_cells
 from precepts.audits.report import Report, html, markdown
 from precepts.audits.sources import SOURCES
-from precepts.audits.tables import read_table
+from precepts.audits.tables import partition_files, partitions, read_table
 from precepts.audits.verdicts import Finding, adjusted
 from precepts.runs import Run, command_line, file_digest, to_json, write_atomic
-from precepts.types import Input
+from precepts.types import Input, content_key
+from precepts.workers import Spread, here
 
 
 class Audited(NamedTuple):
@@ -34,25 +35,29 @@ class Audited(NamedTuple):
     run: Run
 
 
-def run_audit(kind: str, source: str, *, decision: Path, out: Path) -> Audited:
+def run_audit(kind: str, source: str, *, decision: Path, out: Path, over: Spread = here) -> Audited:
     """Freezes the record, then reads the table, audits it and writes everything into `out`.
 
     Args:
         kind: `labels` or `model`.
-        source: A file, or the name of a public set.
+        source: A file, a directory of Parquet files, or the name of a public set.
         decision: The record, in YAML.
         out: A new run directory, or one of the same audit.
+        over: Who counts the files of a model's table, where there are several.
     """
     record = load_decision(decision)
     frozen = freeze(record, decision)
     run = Run(out)
     with run.locked():
-        digest = None if source in SOURCES else _digest(Path(source))
+        digest = None if source in SOURCES else _digest(Path(source), over)
         run.begin({"audit": kind, "source": source, "source_sha256": digest, "decision_sha256": record.digest})
         write_atomic(out / "decision.json", to_json(record, indent=1) + "\n")
         table = SOURCES[source].read().lazy() if source in SOURCES else read_table(Path(source))
-        make = _labels if kind == "labels" else _model
-        report = make(run, table, source, record, frozen)
+        if kind == "labels":
+            report = _labels(run, table, source, record, frozen)
+        else:
+            pieces = [] if source in SOURCES else partitions(Path(source))
+            report = _model(run, table, source, record, frozen, pieces, over)
         evidence = [*report.levels, *report.contrasts, *(r.evidence for r in report.raters)]
         seen = {to_json(row) for row in evidence}
         evidence += [one.evidence for one in report.findings if to_json(one.evidence) not in seen]
@@ -64,7 +69,10 @@ def run_audit(kind: str, source: str, *, decision: Path, out: Path) -> Audited:
     return Audited(report, run)
 
 
-def _digest(path: Path) -> str | None:
+def _digest(path: Path, over: Spread) -> str | None:
+    if files := partition_files(path):
+        names = [str(file.relative_to(path)) for file in files]
+        return content_key(list(zip(names, over(file_digest, files), strict=True)))
     path = path / "ratings.jsonl" if path.is_dir() else path
     return file_digest(path) if path.is_file() else None
 
@@ -104,13 +112,15 @@ def _left_out(groups: list[Group]) -> list[str]:
     )
 
 
-def _model(run: Run, table: pl.LazyFrame, source: str, record: Decision, frozen: Frozen) -> Report:
+def _model(
+    run: Run, table: pl.LazyFrame, source: str, record: Decision, frozen: Frozen, pieces: Sequence[pl.LazyFrame], over: Spread
+) -> Report:  # fmt: skip
     if record.score == "value":
-        return _regression(run, table, source, record, frozen)
+        return _regression(run, table, source, record, frozen, pieces, over)
     report = Report("model", source, record, frozen, [], [], [], [], [], [])
     findings: list[Finding] = []
-    for part in parts(table, record, where=source):
-        cells = model_cells(part.table, part.decision, where=source)
+    for part in parts(table, record, where=source, pieces=pieces):
+        cells = model_cells(part.table, part.decision, where=source, pieces=part.pieces, over=over)
         run.write(part.name, cells.rows())
         # The digest is that of the record as it was frozen, not of a part's.
         found = audit_model(cells, part.decision, _input(run, part.name), model=source, part=part.slice)
@@ -135,8 +145,10 @@ def _model(run: Run, table: pl.LazyFrame, source: str, record: Decision, frozen:
     return report._replace(findings=adjusted(findings))
 
 
-def _regression(run: Run, table: pl.LazyFrame, source: str, record: Decision, frozen: Frozen) -> Report:
-    rows, groupings = error_cells(table, record, where=source)
+def _regression(
+    run: Run, table: pl.LazyFrame, source: str, record: Decision, frozen: Frozen, pieces: Sequence[pl.LazyFrame], over: Spread
+) -> Report:  # fmt: skip
+    rows, groupings = error_cells(table, record, where=source, pieces=pieces, over=over)
     run.write("cells", rows)
     found = audit_errors(rows, groupings, record, _input(run), model=source)
     notes = [

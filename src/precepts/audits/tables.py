@@ -1,6 +1,7 @@
 """Tables as people have them, into columns as audits read them: nothing is dropped in silence.
 
-A file is CSV, Parquet or JSON lines; a frame is anything narwhals knows (pandas, polars, pyarrow, a duckdb relation).
+A file is CSV, Parquet or JSON lines, a directory holds Parquet files; a frame is anything narwhals knows (pandas, polars,
+pyarrow, a duckdb relation).
 Values of group columns are read as text; a missing one is the group `(missing)`, which is shown and not contrasted.
 """
 
@@ -31,6 +32,8 @@ def read_table(source: Path) -> pl.LazyFrame:
         MissingError: If there is no such file.
         InputError: If its suffix is not one of csv, tsv, parquet, jsonl.
     """
+    if pieces := partitions(source):
+        return pl.concat(pieces)
     if source.is_dir():
         return _judged(source)
     if not source.exists():
@@ -55,6 +58,40 @@ def read_table(source: Path) -> pl.LazyFrame:
     return frame
 
 
+def partition_files(source: Path) -> list[Path]:
+    """The Parquet files of a directory, at any depth, by name; none where it is no such directory."""
+    return sorted(source.rglob("*.parquet")) if source.is_dir() else []
+
+
+def partitions(source: Path) -> list[pl.LazyFrame]:
+    """A table in several Parquet files as one lazy frame a file, all with the same columns; none for any other source.
+
+    Folders named `column=value` give that column.
+
+    Raises:
+        InputError: If a file cannot be read, or its columns or their types are not those of the first.
+    """
+    frames: list[pl.LazyFrame] = []
+    first: pl.Schema | None = None
+    for file in partition_files(source):
+        try:
+            hive = any("=" in part for part in file.relative_to(source).parent.parts)
+            frame = pl.scan_parquet(file, hive_partitioning=hive)
+            schema = frame.collect_schema()
+        except (pl.exceptions.PolarsError, OSError) as error:
+            raise InputError.at(file, None, f"cannot be read as a table ({_first_line(error)})") from None
+        first = first or schema
+        if schema != first:
+            differ = sorted(name for name in schema.keys() | first.keys() if schema.get(name) != first.get(name))
+            raise InputError.at(
+                file,
+                None,
+                f"differs from the other files in {', '.join(differ[:10])}; all files of a table have the same columns and types",
+            )
+        frames.append(frame)
+    return frames
+
+
 def _judged(run: Path) -> pl.LazyFrame:
     """The ratings of a judge's calibration, the judge's and the people's: `item`, `rater`, `label`, `gold` and the groups of its rows.
 
@@ -63,7 +100,9 @@ def _judged(run: Path) -> pl.LazyFrame:
     """
     if not (run / "rows.jsonl").is_file() or not (run / "ratings.jsonl").is_file():
         raise InputError.at(
-            run, None, "is not the calibration of a judge (rows.jsonl, ratings.jsonl); give one, or a table"
+            run,
+            None,
+            "is not the calibration of a judge (rows.jsonl, ratings.jsonl); give one, a table, or a folder of Parquet files",
         )
     rows, ratings = read_jsonl(run / "rows.jsonl"), read_jsonl(run / "ratings.jsonl")
     known = {

@@ -11,6 +11,7 @@ from typer.core import TyperGroup
 
 from precepts.cli.align_since import Since, since_of
 from precepts.cli.align_tables import ablate, table
+from precepts.cli.spread import RayAddress, Workers
 from precepts.errors import InputError
 
 DEFAULT_OUT = Path("runs/align")
@@ -84,9 +85,11 @@ def _begin(target: str, ctx: typer.Context) -> Any:
 
 def _stages(stages: tuple[str, ...], target: str, ctx: typer.Context, rl: Any = None) -> Any:
     from precepts.pipelines.align import align
+    from precepts.workers import spread_over
 
     run = _begin(target, ctx)
-    align(run, stages=stages, rl=rl)
+    with spread_over(ctx.params.get("workers"), address=ctx.params.get("ray")) as over:
+        align(run, stages=stages, rl=rl, over=over)
     return run
 
 
@@ -97,7 +100,7 @@ def run_all(
     mode: Mode = "guided", out: Out = DEFAULT_OUT, seed: Seed = 0, limit: Limit = None, max_steps: Steps = None, tune: Tune = "top",
     epochs: Epochs = 1,
     rl: Annotated[bool, typer.Option("--rl", help="Reinforce after fine-tuning: see `precepts align rl`.")] = False,
-    since: Since = None,
+    since: Since = None, workers: Workers = None, ray: RayAddress = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:  # fmt: skip
     """All stages: data, sft, eval, card; with --rl also rl, after sft."""
@@ -113,7 +116,7 @@ def data(
     ctx: typer.Context,
     target: Target, cases: Cases = "starter", model: ModelRef = "precepts/smollm2-135m", teacher: Teacher = None, judge: JudgeRef = None,
     mode: Mode = "guided", out: Out = DEFAULT_OUT, seed: Seed = 0, limit: Limit = None, max_steps: Steps = None, tune: Tune = "top",
-    epochs: Epochs = 1, since: Since = None,
+    epochs: Epochs = 1, since: Since = None, workers: Workers = None, ray: RayAddress = None,
 ) -> None:  # fmt: skip
     """Stage 1: a teacher that reads the policy writes completions, a judge filters them."""
     _print_facts(_stages(("data",), target, ctx), "data", "counts")
@@ -218,6 +221,8 @@ def evaluate(
     out: Annotated[
         Path | None, typer.Option(help="Where to keep completions and scores. Default: in the run, else runs/eval.")
     ] = None,
+    workers: Workers = None,
+    ray: RayAddress = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
     """Stage 3 on a run's own test cases; with --cases, any cases on any model."""
@@ -225,6 +230,7 @@ def evaluate(
     from precepts.pipelines.align import align
     from precepts.pipelines.measure import measure
     from precepts.runs import PLAN, Run
+    from precepts.workers import spread_over
 
     if cases is None:
         if not (Path(target) / PLAN).exists():
@@ -232,20 +238,15 @@ def evaluate(
                 f"{target} is not a run directory, so it has no test cases of its own. Give --cases FILE or the name of a public set."
             )
         run = Run(target)
-        align(run, stages=("data", "sft", "eval"))
+        with spread_over(workers, address=ray) as over:
+            align(run, stages=("data", "sft", "eval"), over=over)
         print_run(run, as_json=as_json)
         return
-    found = measure(
-        target,
-        cases,
-        baseline=baseline,
-        policy=policy,
-        limit=limit,
-        seed=seed,
-        max_tokens=max_tokens,
-        out=out,
-        cards=judge_card or (),
-    )
+    with spread_over(workers, address=ray) as over:
+        found = measure(
+            target, cases, baseline=baseline, policy=policy, limit=limit, seed=seed, max_tokens=max_tokens, out=out,
+            cards=judge_card or (), over=over,
+        )  # fmt: skip
     print_measured(found, as_json=as_json)
 
 

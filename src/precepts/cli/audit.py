@@ -12,6 +12,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from precepts.cli.spread import RayAddress, Workers
 from precepts.runs import Run, to_json
 
 if TYPE_CHECKING:
@@ -38,11 +39,11 @@ def labels(
 
 @app.command("model")
 def model(
-    source: Annotated[str, typer.Argument(help="A table of scores and outcomes, or `compas_aequitas`, `adult`.")],
-    decision: Decision, out: Out = None, as_json: AsJson = False,
+    source: Annotated[str, typer.Argument(help="A table of scores and outcomes, a folder of Parquet files, or `compas_aequitas`, `adult`.")],
+    decision: Decision, out: Out = None, workers: Workers = None, ray: RayAddress = None, as_json: AsJson = False,
 ) -> None:  # fmt: skip
     """Audits a model: calibration, outcome at the threshold and discrimination by group; error rates as description."""
-    _audit("model", source, decision, out, as_json)
+    _audit("model", source, decision, out, as_json, workers=workers, ray=ray)
 
 
 @app.command("monitor")
@@ -102,10 +103,15 @@ def verify_(run: Annotated[Path, typer.Argument(help="The run directory of an au
         raise typer.Exit(1)
 
 
-def _audit(kind: str, source: str, decision: Path, out: Path | None, as_json: bool) -> None:
+def _audit(
+    kind: str, source: str, decision: Path, out: Path | None, as_json: bool, *, workers: int | None = None, ray: str | None = None
+) -> None:  # fmt: skip
     from precepts.audits.run import run_audit
+    from precepts.workers import spread_over
 
-    done = run_audit(kind, source, decision=decision, out=out or Path("runs") / f"audit-{kind}-{Path(source).stem}")
+    out = out or Path("runs") / f"audit-{kind}-{Path(source).stem}"
+    with spread_over(workers, address=ray) as over:
+        done = run_audit(kind, source, decision=decision, out=out, over=over)
     if as_json:
         print(to_json(done.report.document(), indent=1))
         print(f"evidence: {done.run.table('evidence')}", file=sys.stderr)

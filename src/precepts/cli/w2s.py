@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from precepts.cli import w2s_chess
+from precepts.cli.spread import RayAddress, Workers
 from precepts.cli.w2s_cells import cell
 from precepts.runs import Run, to_json
 from precepts.types import Evidence
@@ -35,6 +36,8 @@ def run(
     epochs: Annotated[int, typer.Option(min=1, help="Epochs of a head.")] = 8,
     generative: Annotated[bool, typer.Option("--generative", help="Also students that first read the task's texts without labels.")] = False,
     prompted: Annotated[bool, typer.Option("--prompted", help="Also zero-shot and few-shot lines: the student's model is asked.")] = False,
+    workers: Workers = None,
+    ray: RayAddress = None,
     as_json: AsJson = False,
 ) -> None:  # fmt: skip
     """Weak supervisor, its labels, student, ceiling; PGR with intervals, and a page. Run again, it goes on where it stopped."""
@@ -42,6 +45,7 @@ def run(
     from precepts.w2s.heads import HeadSettings
     from precepts.w2s.methods import METHODS
     from precepts.w2s.tasks import load_task
+    from precepts.workers import spread_over
 
     names = list(dict.fromkeys(method or ["logconf"]))
     if "all" in names:
@@ -51,7 +55,8 @@ def run(
         tasks=tuple(tasks), weak=weak, strong=strong, methods=tuple(names), seeds=seeds, rows=rows or None,
         heads=HeadSettings(epochs=epochs), generative=generative, prompted=prompted,
     )  # fmt: skip
-    found = run_w2s(Run(out), config)
+    with spread_over(workers, address=ray) as over:
+        found = run_w2s(Run(out), config, over=over)
     if as_json:
         print(to_json({"v": 1, "run": str(out), "evidence": found}, indent=1))
         return
@@ -69,15 +74,20 @@ def ladder(
     method: Annotated[list[str] | None, typer.Option(help="Again for more; naive is always run.")] = None,
     seeds: Annotated[int, typer.Option(min=1, help="How many seeds.")] = 10,
     rows: Annotated[int, typer.Option(min=0, help="At most how many rows; 0 for all.")] = 3000,
+    workers: Workers = None,
+    ray: RayAddress = None,
     as_json: AsJson = False,
 ) -> None:
     """Every supervisor with every student above it, bootstrapping from the first to the last, and what each student is worth."""
     from precepts.pipelines.w2s import W2SConfig
     from precepts.pipelines.w2s_ladder import run_ladder
+    from precepts.workers import spread_over
 
     methods = tuple(dict.fromkeys(method or ["logconf"]))
     run = Run(out)
-    found = run_ladder(run, file, W2SConfig(tasks=(task,), methods=methods, seeds=seeds, rows=rows or None))
+    config = W2SConfig(tasks=(task,), methods=methods, seeds=seeds, rows=rows or None)
+    with spread_over(workers, address=ray) as over:
+        found = run_ladder(run, file, config, over=over)
     read = run.rows("ladder")
     if as_json:
         print(to_json({"v": 1, "run": str(out), "evidence": found, "ladder": read}, indent=1))

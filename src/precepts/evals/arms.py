@@ -10,6 +10,7 @@ from precepts.models.generation import Conversation, Generated, Model, Sampling,
 from precepts.progress import progress
 from precepts.runs import Run
 from precepts.types import Case, Completion, Message, content_key
+from precepts.workers import Spread, here
 
 System = Callable[[Case], str | None]
 """What an arm puts before a case: a system text, or nothing (the bare prompt)."""
@@ -46,7 +47,7 @@ def completion_of(
 
 def complete(
     cases: Sequence[Case], *, model: Callable[[], Model], name: str, run: Run, label: str, sampling: Sampling, seed: int,
-    system: System | None = None, batch_size: int = 96, known: Known | None = None,
+    system: System | None = None, batch_size: int = 96, known: Known | None = None, over: Spread = here,
 ) -> list[Completion]:  # fmt: skip
     """One completion a case, in the plan's order, kept in the run's `completions` table; what is there already is read.
 
@@ -92,7 +93,7 @@ def complete(
     done = len(run.rows("completions"))
     out: list[Completion] = []
     with progress(label, len(cases), unit="cases") as bar:
-        for _, rows in run.batches("completions", planned, make):
+        for _, rows in run.batches("completions", planned, make, over=over):
             out += [Completion.model_validate(row) for row in rows]
             bar.advance(len(rows), replayed=len(out) <= max(done, len(there)))
     return out

@@ -35,6 +35,7 @@ from precepts.judges.relevance import embedded_scorer, relevance
 from precepts.judges.rubric import Rubric, RubricJudge, load_rubric
 from precepts.judges.rules import Found, RulesJudge, disposition
 from precepts.judges.safe_completion import HelpfulnessJudge, SafeCompletionJudge
+from precepts.judges.spread import SpreadJudge, spread_judge
 from precepts.judges.uses import Reward, attack_succeeded, keeps
 from precepts.judges.verdicts import Ruling, read_verdict
 
@@ -62,6 +63,7 @@ __all__ = [
     "RulesQuality",
     "Ruling",
     "SafeCompletionJudge",
+    "SpreadJudge",
     "View",
     "attack_succeeded",
     "disposition",
@@ -79,4 +81,5 @@ __all__ = [
     "relevance",
     "rules_quality",
     "sensitivity_specificity",
+    "spread_judge",
 ]

@@ -24,24 +24,26 @@ from precepts.pipelines.rl import ARM, STAGE, RLOptions, Start, finished_starts,
 from precepts.pipelines.sft import sft_stage
 from precepts.runs import Row, Run
 from precepts.types import Evidence
+from precepts.workers import Spread, here
 
 STAGES = ("data", "sft", "eval", "card")
 WITH_RL = ("data", "sft", "rl", "eval", "card")
 
 
 def align(
-    run: Run, *, stages: Sequence[str] = STAGES, rl: RLOptions | None = None, distill: DistillOptions | None = None
-) -> None:
+    run: Run, *, stages: Sequence[str] = STAGES, rl: RLOptions | None = None, distill: DistillOptions | None = None, over: Spread = here,
+) -> None:  # fmt: skip
     """Runs the stages in order; those already finished are read. One process at a time on a run.
 
-    `rl` and `distill` are what the stages of those names are to do; without them, what they were begun with.
+    `rl` and `distill` are what the stages of those names are to do; without them, what they were begun with. `over` says who generates
+    and judges; it is no part of the plan, so a run may go on with other workers or with none.
     """
     config = config_of(run)
     with run.locked():
         for stage in stages:
             match stage:
                 case "data":
-                    data_stage(run, config)
+                    data_stage(run, config, over=over)
                 case "sft":
                     sft_stage(run, config)
                 case "rl":
@@ -49,8 +51,8 @@ def align(
                 case "distill":
                     distill_stage(run, config, distill)
                 case "eval":
-                    eval_stage(run, config)
-                    moved_stage(run, config)
+                    eval_stage(run, config, over=over)
+                    moved_stage(run, config, over=over)
                     corrected(run.path)
                 case "card":
                     card_stage(run, config)

@@ -4,26 +4,31 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from precepts.deliberative import build_examples, filter_completions, generate
 from precepts.evals.arms import completion_of
-from precepts.judges import Judge
+from precepts.judges import Judge, spread_judge
 from precepts.models import Model, Sampling, open_model, plan_batches
 from precepts.pipelines.config import FREQUENCY_PENALTY, AlignConfig, cases_of, policy_of, sample
-from precepts.pipelines.judging import filter_judges
+from precepts.pipelines.judging import filter_judge
 from precepts.pipelines.since import before_of, known_judgments, known_rows, teaching_key, touched
 from precepts.progress import progress
 from precepts.runs import Row, Run
 from precepts.types import Case, Completion, content_key
+from precepts.workers import Spread, here
 
 _BATCH = 96
 _REASONING_TOKENS = 80
 """What a teacher that writes its reasoning may add to the answer's limit."""
 
 
-def data_stage(run: Run, config: AlignConfig) -> Row:
-    """Generates, filters and builds the training set; returns the counts. A finished stage is read, not run again."""
+def data_stage(run: Run, config: AlignConfig, *, over: Spread = here) -> Row:
+    """Generates, filters and builds the training set; returns the counts. A finished stage is read, not run again.
+
+    `over` says who generates and judges; what is written is the same.
+    """
     stage = run.stage("data")
     if stage.finished:
         return _counts(stage)
@@ -75,13 +80,13 @@ def data_stage(run: Run, config: AlignConfig) -> Row:
     completions: list[Completion] = []
     done = len(stage.rows("completions"))
     with progress("generate with the policy", len(chosen), unit="cases") as bar:
-        for _, rows in stage.batches("completions", planned, make):
+        for _, rows in stage.batches("completions", planned, make, over=over):
             completions += [Completion.model_validate(row) for row in rows]
             bar.advance(len(rows), replayed=len(completions) <= max(done, len(there)))
     loaded.clear()
-    judges: list[Judge] = filter_judges(config.judge, policy)
+    judges: list[Judge] = [spread_judge(partial(filter_judge, config.judge, policy), policy, over)]
     known = known_judgments(before, reused, by_id, policy, reads_policy=config.judge is not None)
-    with progress(f"filter with {', '.join(j.name for j in judges)}", len(completions), unit="completions") as bar:
+    with progress(f"filter with {config.judge or 'the shipped probe'}", len(completions), unit="completions") as bar:
         filtered = filter_completions(chosen, completions, policy=policy, judges=judges, known=known)
         bar.advance(len(completions))
     stage.write("judgments", [j for f in filtered for j in f.judgments])

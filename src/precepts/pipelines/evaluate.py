@@ -14,7 +14,7 @@ from precepts.errors import MissingError
 from precepts.evals.arms import Known, System, complete
 from precepts.evals.metrics import CLAIMS, KEPT, REWARD_CLAIMS, Arm, arm_evidence, paired_evidence
 from precepts.evals.scores import judge_all, reward_rows
-from precepts.judges import Judge
+from precepts.judges import Judge, spread_judge
 from precepts.models import Model, Sampling, model_name, open_model
 from precepts.pipelines.config import FREQUENCY_PENALTY, AlignConfig, cases_of, policy_of, sample
 from precepts.pipelines.distill import ARM as DISTILLED
@@ -25,6 +25,7 @@ from precepts.policy import Policy, brief
 from precepts.progress import progress
 from precepts.runs import PLAN, Run, file_digest
 from precepts.types import Case, Completion, Evidence, content_key
+from precepts.workers import Spread, here
 
 BASE, IN_PROMPT, SFT = "base", "policy in prompt", "sft"
 _COMPARED = {SFT: (IN_PROMPT,), DISTILLED: (IN_PROMPT, SFT), ARM["sft"]: (IN_PROMPT, SFT), ARM["base"]: (SFT,)}
@@ -79,7 +80,7 @@ def with_earlier(arm: ArmSpec, since: str | None) -> ArmSpec:
     return arm if since is None else arm._replace(earlier=(Path(since) / "eval" / "test" / arm.directory,))
 
 
-def eval_stage(run: Run, config: AlignConfig) -> list[Evidence]:
+def eval_stage(run: Run, config: AlignConfig, *, over: Spread = here) -> list[Evidence]:
     """Measures the arms on test cases that none was trained on; evidence in `eval/test/evidence.jsonl`.
 
     Where the run was reinforced, every arm is scored by the judge that rewarded too, so that a reward that was exploited shows.
@@ -96,15 +97,17 @@ def eval_stage(run: Run, config: AlignConfig) -> list[Evidence]:
     rewards = partial(reward_of, options_of(run, starts[0]), policy) if starts else None
     return evaluate(
         run.stage("eval"), own_arms(run, config, policy), cases, set_name="test", policy=policy, seed=0,
-        max_tokens=config.max_eval_tokens, root=run.path, baseline=BASE, rewards=rewards,
+        max_tokens=config.max_eval_tokens, root=run.path, baseline=BASE, rewards=rewards, over=over,
     )  # fmt: skip
 
 
 def evaluate(
     stage: Run, arms: Sequence[ArmSpec], cases: Sequence[Case], *, set_name: str, policy: Policy | None, seed: int, max_tokens: int,
-    root: Path, baseline: str | None, rewards: Callable[[], Judge] | None = None,
+    root: Path, baseline: str | None, rewards: Callable[[], Judge] | None = None, over: Spread = here,
 ) -> list[Evidence]:  # fmt: skip
     """Runs and judges each arm on the cases, and writes the set's evidence: every claim of every arm, and differences to the baseline.
+
+    `over` says who answers and judges; what is written is the same.
 
     `rewards` makes the judge that rewarded, where what it says of each arm is wanted beside what the test judge says.
     """
@@ -140,13 +143,14 @@ def evaluate(
             completions = complete(
                 cases, model=load, name=name, run=run, label=f"{set_name}: {spec.name}", system=spec.system,
                 sampling=Sampling(max_tokens=max_tokens, frequency_penalty=FREQUENCY_PENALTY), seed=seed, known=_known(spec, digest),
+                over=over,
             )  # fmt: skip
             if ifeval:
                 from precepts.evals.ifeval_scores import ifeval_rows
 
                 run.write("scores", ifeval_rows(cases, completions))
             else:
-                judge = judge or test_judge()
+                judge = judge or spread_judge(test_judge, policy, over)
                 with progress(f"judge {spec.name}", len(completions), unit="answers") as bar:
                     judge_all(cases, completions, judge=judge, policy=policy, run=run)
                     bar.advance(len(completions))
@@ -163,7 +167,11 @@ def evaluate(
             )
         )
         if rewards is not None:
-            rewarded.append(_rewarded(measured[-1], run, cases, rewards, rewarder, policy=policy))
+            rewarded.append(
+                _rewarded(
+                    measured[-1], run, cases, lambda: spread_judge(rewards, policy, over), rewarder, policy=policy
+                )
+            )
     return _write_evidence(
         home, measured, rewarded, policy=policy, root=root, baseline=baseline, own=set_name == "test"
     )

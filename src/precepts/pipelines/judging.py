@@ -31,13 +31,13 @@ from precepts.models import ScoringModel, open_model
 from precepts.policy import Policy
 
 
-def filter_judges(judge: str | None, policy: Policy) -> list[Judge]:
-    """The judges whose lowest score filters: a named model that reads the policy, run twice, else the shipped probe on answers."""
+def filter_judge(judge: str | None, policy: Policy) -> Judge:
+    """The judge whose score filters: a named model that reads the policy, run twice, else the shipped probe on answers."""
     if judge is not None:
-        return [LlmJudge(open_model(judge), policy, view="full", k=2)]
+        return LlmJudge(open_model(judge), policy, view="full", k=2)
     from precepts.judges.answer_probe import answer_probe
 
-    return [answer_probe()]
+    return answer_probe()
 
 
 def reward_judge(judge: str | None, policy: Policy) -> tuple[Judge, ScoringModel]:

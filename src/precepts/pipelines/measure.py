@@ -17,6 +17,7 @@ from precepts.pipelines.rl import ARM, STAGE
 from precepts.policy import Policy, load_policy
 from precepts.runs import PLAN, Run
 from precepts.types import Evidence
+from precepts.workers import Spread, here
 
 _IFEVAL_TOKENS = 256
 OWN_TEST = "test"
@@ -44,10 +45,12 @@ def measure(
     max_tokens: int,
     out: Path | None,
     cards: Sequence[Path] = (),
+    over: Spread = here,
 ) -> Measured:
     """Measures a model on a set, keeping everything in the run (or in `out`), so that the numbers can be recomputed.
 
-    `cards` are calibrations of the judge, by which refusal rates are corrected; those in `runs/judges` are used too.
+    `cards` are calibrations of the judge, by which refusal rates are corrected; those in `runs/judges` are used too. `over`
+    says who answers and judges.
 
     Raises:
         PreceptsError: If a named card cannot be read, before anything is generated.
@@ -84,6 +87,7 @@ def measure(
             max_tokens=tokens,
             root=root,
             baseline=arms[0].name if baseline else None,
+            over=over,
         )
         evidence += corrected(Path(root), cards=cards, arms=[(label, a.name) for a in arms])
     return Measured(arm.name, label, len(cases), evidence, stage.path / label / "evidence.jsonl")

@@ -14,6 +14,7 @@ from precepts.pipelines.since import before_of, touched
 from precepts.policy import diff_policies, rests_on
 from precepts.runs import Row, Run, file_digest
 from precepts.types import Evidence, Input
+from precepts.workers import Spread, here
 
 BEFORE, MOVED = "before", "moved"
 _TOUCHED = "cases of clauses that changed"
@@ -21,7 +22,7 @@ _OTHERS = "all other cases"
 _MOST_CLAUSES = 40
 
 
-def moved_stage(run: Run, config: AlignConfig) -> list[Evidence]:
+def moved_stage(run: Run, config: AlignConfig, *, over: Spread = here) -> list[Evidence]:
     """Measures the model of before on the run's test cases, and what moved; nothing for a run without `since`.
 
     `eval/moved/moved.jsonl` holds a row a case: what each model did, what the old and the new policy ask, whether the answer
@@ -39,7 +40,7 @@ def moved_stage(run: Run, config: AlignConfig) -> list[Evidence]:
         arm = ArmSpec(BEFORE, f"run:{before.run.path}", earlier=(before.run.path / "eval" / "test" / SFT,))
         evaluate(
             run.stage("eval"), [arm], cases, set_name=BEFORE, policy=policy, seed=0, max_tokens=config.max_eval_tokens, root=run.path,
-            baseline=None,
+            baseline=None, over=over,
         )  # fmt: skip
         old = run.stage("eval").stage(BEFORE).stage(BEFORE)
     else:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from pydantic import Field
@@ -29,6 +30,7 @@ from precepts.w2s.supervisors import BUILT_IN, Supervisor
 from precepts.w2s.tasks import load_task
 from precepts.w2s.tuned import Tuning, tune_on_texts, tuned_ref
 from precepts.w2s.tuned_experiment import tuned_labeller, tuned_students
+from precepts.workers import Spread, here
 
 GENERATIVE = "generative"
 """Arms that begin so are of a student that first read the task's texts without labels."""
@@ -58,8 +60,10 @@ class W2SConfig(Frozen):
         return [*named, EARLY, GUARDED, *read, *asked]
 
 
-def run_w2s(run: Run, config: W2SConfig) -> list[Evidence]:
+def run_w2s(run: Run, config: W2SConfig, *, over: Spread = here) -> list[Evidence]:
     """Runs every task that is not finished, then the evidence over all; killed anywhere, the same call goes on.
+
+    `over` says who trains: a task is a job, and what is written is written here.
 
     Everything that can be wrong with the tasks, the methods and the models is found before anything is written.
 
@@ -78,10 +82,12 @@ def run_w2s(run: Run, config: W2SConfig) -> list[Evidence]:
             {"command": "w2s run", "config": config.model_dump(mode="json"), "tasks": {t.name: t.digest for t in tasks}}
         )
         evidence: list[Evidence] = []
+        left = [(run.stage(task.name), task) for task in tasks if not run.stage(task.name).finished]
+        made = over(lambda job: task_tables(*job, config), left)
         for task in tasks:
             stage = run.stage(task.name)
             if not stage.finished:
-                run_task(stage, task, config)
+                write_tables(stage, task, next(made))
             if not stage.table("evidence").exists():
                 stage.write("evidence", measure(run, stage, {"task": task.name}, config))
             evidence += [Evidence.model_validate(row) for row in stage.rows("evidence")]
@@ -94,8 +100,15 @@ def run_w2s(run: Run, config: W2SConfig) -> list[Evidence]:
     return evidence
 
 
-def run_task(stage: Run, task: Task, config: W2SConfig) -> None:
-    """Weak labels, students and scores of one task."""
+class TaskTables(NamedTuple):
+    """What one task gives: the rows of its tables by name, and how many rows each part of it has."""
+
+    tables: dict[str, list[Row]]
+    sizes: dict[str, int | list[int]]
+
+
+def task_tables(stage: Run, task: Task, config: W2SConfig) -> TaskTables:
+    """Weak labels, students and scores of one task; in `stage` nothing is written."""
     num_classes = len(task.classes)
     examples, test, rest = pool(task, rows=config.rows)
     splits = [split(examples, rest, seed=seed, num_classes=num_classes) for seed in range(config.seeds)]
@@ -127,27 +140,32 @@ def run_task(stage: Run, task: Task, config: W2SConfig) -> None:
         tuned = tuned_ref(config.strong)
         model = Engine(_local(tuned.model if tuned else _parts(config.strong)[0]))
         outcome.test.update(prompted(model, task, examples, splits, labelled, test))
+    weak_labels: list[Row] = [
+        {
+            "seed": seed,
+            "key": examples[i].key,
+            "label": examples[i].label,
+            "weak": [round(float(p), 6) for p in probs],
+        }
+        for seed, (part, found) in enumerate(zip(splits, labelled, strict=True))
+        for i, probs in zip(part.student, found.student, strict=True)
+    ]
+    tables = {
+        "weak_labels": weak_labels, "curves": outcome.curves, "verdict": [outcome.verdict._asdict()],
+        "scores": score_rows(outcome.test, labelled, examples, test),
+    }  # fmt: skip
+    sizes = {name: [len(getattr(part, name)) for part in splits] for name in splits[0]._fields}
+    return TaskTables(tables, {"test": len(test), **sizes})
+
+
+def write_tables(stage: Run, task: Task, made: TaskTables) -> None:
+    """The stage of one task, from its beginning to its end."""
     if stage.path.exists():
         shutil.rmtree(stage.path)  # half of an earlier try
     stage.begin({"task": task.name, "digest": task.digest, "citation": task.citation, "licence": task.licence})
-    stage.write(
-        "weak_labels",
-        (
-            {
-                "seed": seed,
-                "key": examples[i].key,
-                "label": examples[i].label,
-                "weak": [round(float(p), 6) for p in probs],
-            }
-            for seed, (part, found) in enumerate(zip(splits, labelled, strict=True))
-            for i, probs in zip(part.student, found.student, strict=True)
-        ),
-    )
-    stage.write("curves", outcome.curves)
-    stage.write("verdict", [outcome.verdict._asdict()])
-    stage.write("scores", score_rows(outcome.test, labelled, examples, test))
-    sizes = {name: [len(getattr(part, name)) for part in splits] for name in splits[0]._fields}
-    stage.finish(rows={"test": len(test), **sizes})
+    for name, rows in made.tables.items():
+        stage.write(name, rows)
+    stage.finish(rows=made.sizes)
 
 
 def measure(run: Run, stage: Run, slice_: dict[str, str], config: W2SConfig) -> list[Evidence]:

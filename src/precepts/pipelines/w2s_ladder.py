@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from precepts.pipelines.w2s import W2SConfig, features_of, measure, run_task
+from precepts.pipelines.w2s import TaskTables, W2SConfig, features_of, measure, task_tables, write_tables
 from precepts.pipelines.w2s_evidence import Scores
 from precepts.runs import Row, Run, command_line
 from precepts.types import Evidence
@@ -13,23 +13,26 @@ from precepts.w2s.bootstrap import BOOTSTRAPPED, DIRECT, bootstrapped
 from precepts.w2s.examples import Task
 from precepts.w2s.experiment import CEILING, score_rows, students, supervise
 from precepts.w2s.guard import rank_correlation
-from precepts.w2s.ladder import Rung, matched, pairs, read_ladder
+from precepts.w2s.ladder import Pair, Rung, matched, pairs, read_ladder
 from precepts.w2s.methods import METHODS
+from precepts.w2s.simulate import simulated_ref
 from precepts.w2s.splits import pool, split
 from precepts.w2s.supervisors import BUILT_IN, Supervisor
 from precepts.w2s.tasks import load_task
 from precepts.w2s.tuned import tuned_ref
+from precepts.workers import Spread, here
 
 CHAIN = "bootstrapping"
 
 
-def run_ladder(run: Run, ladder: Path, config: W2SConfig) -> list[Evidence]:
+def run_ladder(run: Run, ladder: Path, config: W2SConfig, *, over: Spread = here) -> list[Evidence]:
     """Runs every pair that is not finished, then bootstrapping, then what is read off the ladder (`ladder.jsonl`).
 
     Args:
         run: The run.
         ladder: The file that names the models.
         config: Of one task; its `weak` and `strong` are taken from the ladder.
+        over: Who trains: a pair is a job, after the features of each model; what is written is written here.
 
     Raises:
         PreceptsError: If the ladder, the task or a model is not usable.
@@ -42,11 +45,18 @@ def run_ladder(run: Run, ladder: Path, config: W2SConfig) -> list[Evidence]:
             "ladder": [rung.model_dump() for rung in rungs], "tasks": {task.name: task.digest},
         })  # fmt: skip
         evidence: list[Evidence] = []
+        left = [pair for pair in pairs(rungs) if not run.stage(pair.name).finished]
+        if over is not here:
+            _warm(task, left, config, over)
+
+        def work(pair: Pair) -> TaskTables:
+            return task_tables(run.stage(pair.name), task, _of(config, pair))
+
+        made = over(work, left)
         for pair in pairs(rungs):
-            one = config.model_copy(update={"weak": pair.weak.ref, "strong": pair.strong.ref})
-            stage = run.stage(pair.name)
+            one, stage = _of(config, pair), run.stage(pair.name)
             if not stage.finished:
-                run_task(stage, task, one)
+                write_tables(stage, task, next(made))
             if not stage.table("evidence").exists():
                 slice_ = {"task": task.name, "weak": pair.weak.name, "strong": pair.strong.name}
                 stage.write("evidence", measure(run, stage, slice_, one))
@@ -58,6 +68,19 @@ def run_ladder(run: Run, ladder: Path, config: W2SConfig) -> list[Evidence]:
         run.write("ladder", ladder_rows(rungs, evidence))
         run.finish(command=command_line())
     return evidence
+
+
+def _of(config: W2SConfig, pair: Pair) -> W2SConfig:
+    return config.model_copy(update={"weak": pair.weak.ref, "strong": pair.strong.ref})
+
+
+def _warm(task: Task, left: Sequence[Pair], config: W2SConfig, over: Spread) -> None:
+    """The frozen features of each model, once, so that no two pairs compute the same ones at a time."""
+    examples, _, _ = pool(task, rows=config.rows)
+    probed = [pair.strong.ref for pair in left] + [pair.weak.ref for pair in left if pair.weak.can_learn]
+    refs = [ref for ref in dict.fromkeys(probed) if tuned_ref(ref) is None and simulated_ref(ref) is None]
+    for _ in over(lambda ref: features_of(ref, examples).shape, refs):
+        pass
 
 
 def ladder_rows(rungs: Sequence[Rung], evidence: Sequence[Evidence]) -> list[Row]:
