@@ -122,8 +122,10 @@ class GroupSums:
             head += [self.total(self.column("weight_sq") * scored), *moments]
         place = np.unique(x, return_inverse=True)[1] if measure.estimator == "group_auc@2" else np.zeros(x.size, int)
         bins = int(place.max(initial=0)) + 1
-        by_score = [
-            np.bincount(self.codes * bins + place, size * one, minlength=len(self.names) * bins).reshape(-1, bins)
+        by_score: list[FloatArray] = [
+            np.bincount(self.codes * bins + place, weights=size * one, minlength=len(self.names) * bins)
+            .astype(np.float64)
+            .reshape(-1, bins)
             for one in (y, 1 - y)
         ]
         return np.concatenate([np.stack(head, axis=1), *by_score], axis=1)

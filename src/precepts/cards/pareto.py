@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import altair as alt
 
@@ -13,6 +13,9 @@ from precepts.cards.text import clip
 _SIZE = 300
 _FONT, _LETTER, _MARK = 12, 6.8, 8
 """Sizes in the plot's own points: of the text, of one letter's width at most, and from a mark's middle to its edge."""
+
+_Side = Literal["left", "right"]
+_SIDES: tuple[_Side, ...] = ("left", "right")
 
 
 class Point(NamedTuple):
@@ -77,16 +80,16 @@ def pareto(points: Sequence[Point], *, name: str, across: str, up: str) -> Panel
     return Panel(title, svg_of(alt.layer(*layers), name=name, title=title, described=described))
 
 
-def _places(rows: Sequence[Mapping[str, Any]]) -> list[tuple[str, int, int]]:
+def _places(rows: Sequence[Mapping[str, Any]]) -> list[tuple[_Side, int, int]]:
     """For each point where its name stands: alignment and shift, so that names meet neither each other, nor marks, nor an axis."""
     middles = [(_SIZE * row["x"], _SIZE * (1 - row["y"])) for row in rows]
     taken = [(x - _MARK, y - _MARK, x + _MARK, y + _MARK) for x, y in middles]
-    found: list[tuple[str, int, int]] = []
+    found: list[tuple[_Side, int, int]] = []
     for row, (x, y) in zip(rows, middles, strict=True):
         width = _LETTER * len(row["label"])
-        choices: list[tuple[float, tuple[str, int, int], tuple[float, float, float, float]]] = []
+        choices: list[tuple[float, tuple[_Side, int, int], tuple[float, float, float, float]]] = []
         for dy in (-14, 16, -30, 32):
-            for align in ("left", "right"):
+            for align in _SIDES:
                 left = x + 9 if align == "left" else x - 9 - width
                 box = (left, y + dy - _FONT / 2, left + width, y + dy + _FONT / 2)
                 choices.append((_cost(box, taken), (align, 9 if align == "left" else -9, dy), box))
