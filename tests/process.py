@@ -260,14 +260,14 @@ def _before_write(stage: str, table: str) -> None:
 def _in_step_after_checkpoint() -> None:
     from precepts.training import sft
 
-    real = sft._ShowProgress.on_step_end
+    real = sft.ShowProgress.on_step_end
 
     def on_step_end(self: Any, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         real(self, args, state, control, **kwargs)
         if any(Path(args.output_dir).glob("checkpoint-*")):
             _die()
 
-    sft._ShowProgress.on_step_end = on_step_end
+    sft.ShowProgress.on_step_end = on_step_end
 
 
 def _in_second_checkpoint() -> None:

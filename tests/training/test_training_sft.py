@@ -148,7 +148,7 @@ def test_training_says_nothing_on_stdout(
 def stop_at(step: int, monkeypatch: pytest.MonkeyPatch) -> Callable[[], list[int]]:
     """Ends training in the middle, the first time; gives the steps that were run after that."""
     run: list[int] = []
-    real = sft._ShowProgress.on_step_end
+    real = sft.ShowProgress.on_step_end
     stopped: list[int] = []
 
     def on_step_end(self: Any, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
@@ -159,7 +159,7 @@ def stop_at(step: int, monkeypatch: pytest.MonkeyPatch) -> Callable[[], list[int
             stopped.append(step)
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(sft._ShowProgress, "on_step_end", on_step_end)
+    monkeypatch.setattr(sft.ShowProgress, "on_step_end", on_step_end)
     return lambda: run
 
 
