@@ -29,16 +29,18 @@ def covers(row: Evidence, *, happened: list[bool], planted: float) -> None:
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_games(model_runs: Any, tmp_path: Path, monkeypatch: Any, seed: int) -> None:
-    rng, paid, said = random.Random(seed), list[bool](), list[bool]()
+    # A stream for each kind of game: in whatever order they are played, as many of each end as were drawn.
+    pays, says = random.Random(f"paid/{seed}"), random.Random(f"said/{seed}")
+    paid, said = list[bool](), list[bool]()
 
     def artist(conversation: Any) -> str:
         return "Let us talk of the sea and what stands beside it."
 
     def mark(conversation: Any) -> str:
         if "play dollars" in conversation[0].content:
-            paid.append(rng.random() < 0.4)
+            paid.append(pays.random() < 0.4)
             return "Fine.\n[gives: 10]" if paid[-1] else "No."
-        said.append(rng.random() < 0.25)
+        said.append(says.random() < 0.25)
         return f"I see {' and '.join(WORDS)}." if said[-1] else "I see water."
 
     scripted(monkeypatch, {"first": ScriptedModel("first", artist), "second": ScriptedModel("second", mark)})

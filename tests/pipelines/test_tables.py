@@ -161,8 +161,9 @@ def test_a_decision_that_another_language_loses_is_seen(monkeypatch: pytest.Monk
     assert value(found, "kept", language="original", cases="fr", asked="refuse") == 1.0
     assert value(found, "kept", language="fr", cases="fr", asked="refuse") == pytest.approx(1 / 3)
     assert [e.value for e in found.evidence if e.baseline] == [pytest.approx(-2 / 3)]
+    (tmp_path / "without").mkdir()
     with pytest.raises(InputError, match="needs --translations FILE"):
-        make(monkeypatch, tmp_path, "languages", script)
+        make(monkeypatch, tmp_path / "without", "languages", script)
 
 
 def test_a_monitor_of_the_reasoning_catches_what_the_reasoning_says(
