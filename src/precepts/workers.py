@@ -11,6 +11,7 @@ from __future__ import annotations
 import logging
 import os
 import pickle
+import socket
 from collections import Counter, deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager
@@ -28,6 +29,9 @@ NUM_RETRIES = 3
 
 _AHEAD = 4
 """Jobs that a worker may be ahead of the one whose result is wanted: their results are held in memory, and lost with a kill."""
+
+_PATIENCE = 20.0
+"""Seconds until a cluster that does not answer is not there."""
 
 _STORE_BYTES = 512 << 20
 """Of a local Ray's shared memory: what passes through it is rows."""
@@ -140,11 +144,12 @@ class Workers:
                 "num_cpus": max(self._count or 1, os.cpu_count() or 1), "object_store_memory": _STORE_BYTES, "include_dashboard": False,
             }  # fmt: skip
             try:
+                _reach(self._address)
                 ray.init(
                     address=self._address or "local", log_to_driver=False, logging_level=logging.ERROR,
                     **({} if self._address else own),
                 )  # fmt: skip
-            except (ConnectionError, RuntimeError, ValueError) as error:
+            except (OSError, RuntimeError, ValueError) as error:
                 raise WorkerError(
                     f"Ray at {self._address or 'this machine'} cannot be had ({_first_line(error)}). Give the HOST:PORT that `ray start --head` "
                     "printed, or leave --ray out for workers on this machine."
@@ -183,6 +188,13 @@ class _Worker:
         except PreceptsError as error:
             made = error
         return pickle.dumps(made)
+
+
+def _reach(address: str | None) -> None:
+    """Raises OSError if nothing answers at `HOST:PORT`, where Ray itself would wait without end."""
+    host, _, port = (address or "").rpartition("://")[2].rpartition(":")
+    if host and port.isdigit():
+        socket.create_connection((host, int(port)), timeout=_PATIENCE).close()
 
 
 def _ray() -> Any:
