@@ -18,6 +18,10 @@ def test_the_distilled_model_is_an_arm_beside_the_others(cli: Any, finished: Any
     short = cli("align", "distill", run, "--prompts", 16)
     assert short.code == 2
     assert "the model has room for" in short.err
+    few = cli("align", "distill", run, "--prompts", 4)
+    assert few.code == 2
+    assert "Give more --prompts" in few.err
+    assert not (run / "distilled" / "plan.json").exists(), "a mistake is told before anything is fixed"
     # The same model with a longer context.
     model = tmp_path / "longer"
     shutil.copytree(finished.model, model)

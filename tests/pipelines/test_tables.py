@@ -205,6 +205,9 @@ def test_a_monitor_that_is_a_judge_reads_the_reasoning_alone(monkeypatch: pytest
 def test_mistakes_are_told(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="Tables are: faithfulness"):
         table("other", "mockllm/known")
+    policy, cases = str(small.write_policy(tmp_path)), str(small.write_cases(tmp_path))
+    with pytest.raises(InputError, match="cannot be read"):
+        table("languages", "mockllm/known", policy=policy, cases=cases, translations=tmp_path / "none.csv")
     with pytest.raises(MissingError, match="Give --policy and --cases"):
         table("style", "mockllm/known")
 

@@ -34,8 +34,7 @@ def since_of(ctx: typer.Context) -> dict[str, Any]:
     old = config_of(Run(since))
     values: dict[str, Any] = {
         "cases": str(Path(since) / "cases.jsonl"), "model": old.model, "teacher": old.teacher, "judge": old.judge, "mode": old.mode,
-        "seed": old.seed, "limit": old.limit, "tune": old.sft.mode,
-        "epochs": old.sft.epochs,
+        "seed": old.seed, "limit": old.limit, "tune": old.sft.mode, "epochs": old.sft.epochs,
     }  # fmt: skip
     given = {name for name in values if getattr(ctx.get_parameter_source(name), "name", "") == "COMMANDLINE"}
     return {"since": since, **{name: value for name, value in values.items() if name not in given}}

@@ -11,7 +11,7 @@ from precepts.data import STARTER, load_cases
 from precepts.deliberative import Mode
 from precepts.errors import InputError
 from precepts.models import model_path
-from precepts.policy import Policy, load_policy, starter_path, yaml_bytes
+from precepts.policy import Policy, brief, load_policy, starter_path, yaml_bytes
 from precepts.runs import PLAN, Run, write_atomic
 from precepts.types import Case, Disposition, Frozen, content_key
 
@@ -151,6 +151,12 @@ def with_splits(cases: Sequence[Case]) -> list[Case]:
 def asked(case: Case, policy: Policy) -> Disposition | None:
     """What the policy asks of a case; training and filter use this and never the case's own disposition."""
     return policy.disposition(case.clauses) if case.clauses else None
+
+
+def brief_of(case: Case, policy: Policy) -> str:
+    """The policy as told beside a case: with the case's category in full, or none where the policy does not have it."""
+    known = {category.id for category in policy.categories}
+    return brief(policy, case.category if case.category in known else None)
 
 
 def sample(cases: Sequence[Case], size: int | None, *, seed: int, pairs: bool = False) -> list[Case]:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 
 from precepts.errors import InputError, needs_extra
-from precepts.pipelines.config import AlignConfig, cases_of, policy_of, sample, trainable
-from precepts.policy import brief
+from precepts.pipelines.config import AlignConfig, brief_of, cases_of, policy_of, sample, trainable
 from precepts.runs import PLAN, Row, Run, file_digest
 from precepts.types import Frozen
 
@@ -33,10 +32,19 @@ def distill_stage(run: Run, config: AlignConfig, options: DistillOptions | None 
     base = trainable(config.model)
     policy = policy_of(run)
     try:
-        from precepts.training.distill import DistillSettings, Told, train_distilled
+        from precepts.training.distill import DistillSettings, Told, check_room, train_distilled
     except ImportError as error:
         raise needs_extra(error.name or "trl") from None
     settings = DistillSettings()
+    cases = sample([c for c in cases_of(run, "train") if c.clauses], options.num_prompts, seed=config.seed, pairs=True)
+    if len(cases) < settings.batch_size:
+        raise InputError(
+            f"{run.path} gives {len(cases)} prompts to distil with, from training cases that name a clause, and a step takes "
+            f"{settings.batch_size}. Give more --prompts, or a run with more such cases."
+        )
+    told = [Told(c.messages, brief_of(c, policy)) for c in cases]
+    if not stage.finished:
+        check_room(told, base, settings)  # before the plan is written: a stage cannot change its prompts afterwards
     stage.begin(
         {
             "options": options, "settings": settings, "seed": config.seed, "policy_digest": policy.digest,
@@ -45,13 +53,6 @@ def distill_stage(run: Run, config: AlignConfig, options: DistillOptions | None 
     )  # fmt: skip
     if stage.finished:
         return json.loads((stage.path / "run.json").read_text("utf-8"))
-    cases = sample([c for c in cases_of(run, "train") if c.clauses], options.num_prompts, seed=config.seed, pairs=True)
-    if len(cases) < settings.batch_size:
-        raise InputError(
-            f"{run.path} has {len(cases)} training cases that name a clause; distilling needs at least {settings.batch_size}."
-        )
-    known = {category.id for category in policy.categories}
-    told = [Told(c.messages, brief(policy, c.category if c.category in known else None)) for c in cases]
     train_distilled(told, base=base, run=stage, settings=settings, seed=config.seed)
     return stage.finish(num_prompts=len(cases))
 

@@ -16,12 +16,12 @@ from precepts.evals.metrics import CLAIMS, KEPT, REWARD_CLAIMS, Arm, arm_evidenc
 from precepts.evals.scores import judge_all, reward_rows
 from precepts.judges import Judge, spread_judge
 from precepts.models import Model, Sampling, model_name, open_model
-from precepts.pipelines.config import FREQUENCY_PENALTY, AlignConfig, cases_of, policy_of, sample
+from precepts.pipelines.config import FREQUENCY_PENALTY, AlignConfig, brief_of, cases_of, policy_of, sample
 from precepts.pipelines.distill import ARM as DISTILLED
 from precepts.pipelines.distill import distilled
 from precepts.pipelines.judging import test_judge
 from precepts.pipelines.rl import ARM, STAGE, finished_starts, options_of, reward_of
-from precepts.policy import Policy, brief
+from precepts.policy import Policy
 from precepts.progress import progress
 from precepts.runs import PLAN, Run, file_digest
 from precepts.types import Case, Completion, Evidence, content_key
@@ -67,12 +67,7 @@ def own_arms(run: Run, config: AlignConfig, policy: Policy) -> list[ArmSpec]:
 
 def with_policy(policy: Policy) -> System:
     """What an arm reads that is given the policy: the brief of the case's category, of none where the policy does not have it."""
-    known = {category.id for category in policy.categories}
-
-    def system(case: Case) -> str:
-        return brief(policy, case.category if case.category in known else None)
-
-    return system
+    return lambda case: brief_of(case, policy)
 
 
 def with_earlier(arm: ArmSpec, since: str | None) -> ArmSpec:

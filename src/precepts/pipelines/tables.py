@@ -82,13 +82,10 @@ def table(
     chosen = sample(chosen, limit, seed=0, pairs=True)
     if not chosen:
         raise InputError("No case is left. Give other --cases or --clause.")
-    extra: dict[str, str] = {}
-    if translations is not None:
-        extra["translations"] = file_digest(translations)
-    if monitor is not None:
-        extra["monitor"] = monitor
     in_languages = read_table(translations) if translations else None
     watcher = open_judge(monitor, found) if monitor else None
+    extra = {"translations": file_digest(translations)} if translations else {}
+    extra |= {"monitor": monitor} if monitor else {}
     ref = model or (f"run:{target}" if own else target)
     home = Run(
         out

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 import torch
 from datasets import Dataset
-from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # TRL says at import that the trainer is experimental
@@ -67,7 +67,6 @@ def train_distilled(prompts: Sequence[Told], *, base: Path, run: Run, settings: 
     quiet()
     torch.manual_seed(seed)
     model: Any = AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32)
-    _check_room(prompts, base, room=model.config.max_position_embeddings - settings.max_tokens)
     _freeze_below(model, num_layers(base) - settings.top_layers)
     steps = settings.epochs * len(prompts) // settings.batch_size
     checkpoints = run.path / "checkpoints"
@@ -88,7 +87,13 @@ def train_distilled(prompts: Sequence[Told], *, base: Path, run: Run, settings: 
     return target
 
 
-def _check_room(prompts: Sequence[Told], base: Path, *, room: int) -> None:
+def check_room(prompts: Sequence[Told], base: Path, settings: DistillSettings) -> None:
+    """Whether policy, prompt and answer fit into the model's context.
+
+    Raises:
+        InputError: If one of them does not.
+    """
+    room = AutoConfig.from_pretrained(base).max_position_embeddings - settings.max_tokens
     tokenizer: Any = AutoTokenizer.from_pretrained(base)
     longest = max(
         len(tokenizer("\n".join([told.system, *(m.content for m in told.messages)]))["input_ids"]) for told in prompts
