@@ -37,6 +37,18 @@ def test_gradients_pass_the_penalty_unchanged() -> None:
     assert torch.equal(logits.grad, torch.full((3, 4), 2.0))
 
 
+def test_what_could_not_stand_there_takes_no_probability() -> None:
+    logits = torch.zeros(4, 3, requires_grad=True)
+    found = as_sampled(
+        logits * 1, [[0, 1], [2, 2]], temperature=1.0, frequency_penalty=0.0, forbidden=[[(1, 0)], [(0, 0), (0, 1)]]
+    )
+    expected = torch.tensor([[1 / 3, 1 / 3, 1 / 3], [0, 0.5, 0.5], [0, 0, 1], [1 / 3, 1 / 3, 1 / 3]])
+    assert torch.allclose(found.softmax(-1), expected)
+    assert torch.isfinite(entropy(found)).all()
+    found.log_softmax(-1)[2, 2].backward()
+    assert torch.isfinite(logits.grad).all()
+
+
 def test_a_completion_sees_nothing_of_another() -> None:
     positions, tokens = written_before([[7], [8, 9, 8], [5, 5]])
     assert list(zip(positions.tolist(), tokens.tolist(), strict=True)) == [(2, 8), (3, 8), (3, 9), (5, 5)]

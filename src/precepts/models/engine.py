@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 from transformers import DynamicCache
 
+from precepts.models.answering import NEVER
 from precepts.models.batching import by_length, choose, common_prefix
 from precepts.models.generation import Conversation, Generated, Sampling
 from precepts.models.loaded import SETTINGS, Loaded, VerdictBias
@@ -70,7 +71,7 @@ class Engine(Loaded):
         """One result a conversation, in order.
 
         A trained model's opening stands before its answer, as in the generation prompt of other reasoning models, so the verdict's
-        log-odds come with generation.
+        log-odds come with generation; and it may neither end before it answers nor begin its reasoning again (`answering`).
         """
         prompts = [self.prompt_text(c) for c in conversations]
         seeds = seeds or range(len(prompts))
@@ -103,15 +104,21 @@ class Engine(Loaded):
         reasons: list[StopReason] = ["length"] * count
         alive = list(range(count))
         counts_BV = torch.zeros_like(rows.logits_BV, dtype=torch.int16) if sampling.frequency_penalty else None
+        rules = [self.answering.row() for _ in heads] if decide else None
         for step in range(sampling.max_tokens):
             logits_BV = rows.logits_BV.float()
             if decide and step == 0:
                 decisions = self._decide(logits_BV)
             if counts_BV is not None:
                 logits_BV -= sampling.frequency_penalty * counts_BV
+            if rules is not None and (pairs := [(k, t) for k, row in enumerate(alive) for t in rules[row].forbidden()]):
+                places, never = zip(*pairs, strict=True)
+                logits_BV[list(places), list(never)] += NEVER
             chosen = choose(logits_BV, sampling, [generators[i] for i in alive] if generators else None)
             for row, token in zip(alive, chosen.tolist(), strict=True):
                 written[row].append(token)
+                if rules is not None:
+                    rules[row].wrote(token)
                 if token in self.eos_ids:
                     reasons[row] = "stop"
                 else:

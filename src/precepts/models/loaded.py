@@ -18,6 +18,7 @@ from torch import Tensor
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from precepts.errors import InputError, MissingError
+from precepts.models.answering import Answering
 from precepts.models.batching import by_length, right_padded
 from precepts.models.format import OPENING
 from precepts.models.generation import Conversation
@@ -69,6 +70,10 @@ class Loaded:
         self.max_length = int(getattr(self.model.config, "max_position_embeddings", None) or sys.maxsize)
         eos = self.model.generation_config.eos_token_id
         self.eos_ids = sorted({*(eos if isinstance(eos, list) else [eos]), self.tokenizer.eos_token_id} - {None})
+        self.answering = Answering(
+            opens=tuple(self.ids_of("<think>")), closes=tuple(self.ids_of("</think>")), ends=tuple(self.eos_ids),
+            is_blank=lambda token: not self.tokenizer.decode([token]).strip(),
+        )  # fmt: skip
         self.shares_prefix = enable(self.model)
 
     def ids_of(self, text: str) -> list[int]:

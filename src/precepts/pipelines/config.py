@@ -43,6 +43,7 @@ class AlignConfig(Frozen):
     limit: int | None = None
     num_answers: int = 480
     max_answer_tokens: int = 64
+    max_own_tokens: int = 192
     eval_limit: int | None = 160
     max_eval_tokens: int = 112
     sft: SFTOptions = SFTOptions()

@@ -249,8 +249,10 @@ class PolicyTrainer(GRPOTrainer):  # pyright: ignore[reportUntypedBaseClass]
         verdict_N = (place_N == 0) & decided_B[rows_N]
         logits_NV[verdict_N] = logits_NV[verdict_N] + self._bias(logits_NV)
         written = [self._trunk.tokens[i].ids[start:] for i, start in zip(rows, starts, strict=True)]
+        rule = self._engine.answering
         logits_NV = as_sampled(
-            logits_NV, written, temperature=self._settings.temperature, frequency_penalty=self._settings.frequency_penalty
+            logits_NV, written, temperature=self._settings.temperature, frequency_penalty=self._settings.frequency_penalty,
+            forbidden=[rule.forbidden_in(ids) if self._decided[i] else () for i, ids in zip(rows, written, strict=True)],
         )  # fmt: skip
         shape = (len(rows), width)
         log_probs_N = -torch.nn.functional.cross_entropy(logits_NV, targets_N, reduction="none")

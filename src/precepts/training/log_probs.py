@@ -10,12 +10,15 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from precepts.models.answering import NEVER
+
 _ENTROPY_ROWS = 256
 
 
 def as_sampled(
-    logits_NV: Tensor, completions: Sequence[Sequence[int]], *, temperature: float, frequency_penalty: float
-) -> Tensor:
+    logits_NV: Tensor, completions: Sequence[Sequence[int]], *, temperature: float, frequency_penalty: float,
+    forbidden: Sequence[Sequence[tuple[int, int]]] = (),
+) -> Tensor:  # fmt: skip
     """The logits that sampling chose from, shape (N, V); the given ones may be changed in place.
 
     Args:
@@ -23,12 +26,21 @@ def as_sampled(
         completions: Token ids as they were sampled.
         temperature: Positive.
         frequency_penalty: Nats taken from a token for each time that its completion held it before (`models.generation.Sampling`).
+        forbidden: For each completion the pairs of a position in it and a token that could not stand there (`models.answering`).
     """
     if frequency_penalty:
         position_M, token_M = written_before(completions)
         penalty_M = logits_NV.new_full((len(token_M),), -frequency_penalty)
         place = (position_M.to(logits_NV.device), token_M.to(logits_NV.device))
         logits_NV = logits_NV.index_put_(place, penalty_M, accumulate=True)
+    pairs: list[tuple[int, int]] = []
+    first = 0
+    for ids, never in zip(completions, forbidden or [()] * len(completions), strict=True):
+        pairs += [(first + position, token) for position, token in never]
+        first += len(ids)
+    if pairs:
+        position_M, token_M = torch.tensor(pairs, device=logits_NV.device).T
+        logits_NV = logits_NV.index_put_((position_M, token_M), logits_NV.new_tensor(NEVER), accumulate=True)
     return logits_NV / temperature if temperature != 1 else logits_NV
 
 

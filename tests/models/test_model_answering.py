@@ -1,0 +1,73 @@
+"""No answer that is none: what a trained model may not write after its reasoning."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conversations import turns
+from hypothesis import given
+from hypothesis import strategies as st
+
+from precepts.models import Sampling, open_model
+from precepts.models.answering import Answering
+
+OPENS, CLOSES, END, BLANK, WORD = (5, 1, 2), (6, 1, 2), 0, 3, 4
+PIECES = Answering(OPENS, CLOSES, (END,), is_blank=lambda token: token == BLANK)
+WHOLE = Answering((5,), (6,), (END,), is_blank=lambda token: token == BLANK)
+
+
+def test_nothing_is_forbidden_before_the_reasoning_is_closed() -> None:
+    assert PIECES.forbidden_in([WORD, *OPENS, END]) == []
+    assert PIECES.forbidden_in(CLOSES) == []
+
+
+def test_an_answer_may_not_end_before_it_begins() -> None:
+    assert PIECES.forbidden_in([*CLOSES, BLANK, BLANK, WORD, BLANK, END]) == [(3, END), (4, END), (5, END)]
+
+
+@pytest.mark.parametrize(
+    ("rule", "ids", "never"),
+    [
+        (PIECES, [*CLOSES, WORD, 5, WORD, 5], [(3, END), (5, 1), ]),
+        (WHOLE, [6, WORD, WORD], [(1, END), (1, 5), (2, 5)]),
+    ],
+)  # fmt: skip
+def test_reasoning_is_not_begun_again(rule: Answering, ids: list[int], never: list[tuple[int, int]]) -> None:
+    assert rule.forbidden_in(ids) == never
+
+
+@given(st.lists(st.integers(0, 6), max_size=30))
+def test_what_is_forbidden_depends_on_what_stands_before_alone(ids: list[int]) -> None:
+    whole = PIECES.forbidden_in(ids)
+    for cut in range(len(ids)):
+        assert PIECES.forbidden_in(ids[:cut]) == [(place, token) for place, token in whole if place < cut]
+
+
+def test_a_model_that_would_say_nothing_says_something(tiny_path: Path) -> None:
+    """A head that closes the reasoning and then ends the turn, whatever it reads."""
+    pytest.importorskip("torch")
+    engine: Any = open_model(str(tiny_path))
+    asked = [turns(("user", text)) for text in ("Name a colour.", "Is the plan kept?")]
+
+    class Silent:
+        def __init__(self) -> None:
+            self.script = iter(engine.ids_of("</think>"))
+
+        def __call__(self, states: Any) -> Any:
+            logits = head(states).clone()
+            logits[..., next(self.script, engine.eos_ids[0])] += 1000
+            return logits
+
+    def written(prefills: list[str] | None) -> list[str]:
+        engine.model.lm_head = Silent()
+        made = engine.generate(asked, sampling=Sampling(max_tokens=40), prefills=prefills)
+        return [row.text.partition("</think>")[2].strip() for row in made]
+
+    head = engine.model.lm_head
+    del engine.model.lm_head
+    engine.opening = "<think>\nverdict:"
+    ruled, free = written(None), written([engine.opening] * len(asked))
+    assert all(ruled), "an answer of the trained model's own"
+    assert not any(free), "a begun answer is its caller's: nothing is forbidden there"
