@@ -72,9 +72,12 @@ class Loaded:
         self.eos_ids = sorted({*(eos if isinstance(eos, list) else [eos]), self.tokenizer.eos_token_id} - {None})
         self.answering = Answering(
             opens=tuple(self.ids_of("<think>")), closes=tuple(self.ids_of("</think>")), ends=tuple(self.eos_ids),
-            is_blank=lambda token: not self.tokenizer.decode([token]).strip(),
+            is_blank=self._is_blank,
         )  # fmt: skip
         self.shares_prefix = enable(self.model)
+
+    def _is_blank(self, token: int) -> bool:
+        return not self.tokenizer.decode([token]).strip()
 
     def ids_of(self, text: str) -> list[int]:
         """Token ids of a text, special tokens and all."""
