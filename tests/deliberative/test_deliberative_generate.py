@@ -173,10 +173,26 @@ def test_the_decision_span_carries_the_balanced_weight(policy: Policy) -> None:
 
 
 def test_a_case_without_an_answer_teaches_its_decision_alone(policy: Policy) -> None:
-    w = Weights()
-    (example,) = build_examples([FREE], {}, policy=policy)
+    w = Weights(why_share=0.0)
+    (example,) = build_examples([FREE], {}, policy=policy, weights=w)
     assert example.spans == ((OPENING, 0.0), (" comply", w.verdict), ("\nclause: P1", w.clause))
     assert not example.ends, "the end of turn after a bare decision would teach to answer nothing"
+
+
+def test_a_share_of_all_cases_teaches_its_reason_too(policy: Policy) -> None:
+    """From too few, a model learns reasons that contradict its verdict."""
+    cases = [Case.model_validate({"prompt": f"case {i}", "clauses": ["P2" if i % 2 else "P1"]}) for i in range(400)]
+    examples = build_examples(cases, {}, policy=policy, weights=Weights(why_share=0.25))
+    reasons = {clause.id: clause.reason for clause in policy.clauses}
+    taught = [e for e in examples if len(e.spans) > 3]
+    assert 70 <= len(taught) <= 130
+    assert {len(e.spans) for e in examples} == {3, 4}
+    for example in taught:
+        clause = example.spans[2][0].removeprefix("\nclause: ")
+        assert example.spans[3] == (f"\nwhy: {reasons[clause]}\n</think>\n", Weights().why)
+        assert not example.ends, "there is no answer to end"
+    again = build_examples(cases[::-1], {}, policy=policy, weights=Weights(why_share=0.25))
+    assert {e.case_id for e in again if len(e.spans) > 3} == {e.case_id for e in taught}, "chosen by hash"
 
 
 def test_a_kept_completion_is_learned_word_for_word(policy: Policy) -> None:

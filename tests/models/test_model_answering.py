@@ -18,20 +18,19 @@ PIECES = Answering(OPENS, CLOSES, (END,), is_blank=lambda token: token == BLANK)
 WHOLE = Answering((5,), (6,), (END,), is_blank=lambda token: token == BLANK)
 
 
-def test_nothing_is_forbidden_before_the_reasoning_is_closed() -> None:
-    assert PIECES.forbidden_in([WORD, *OPENS, END]) == []
-    assert PIECES.forbidden_in(CLOSES) == []
-
-
 def test_an_answer_may_not_end_before_it_begins() -> None:
-    assert PIECES.forbidden_in([*CLOSES, BLANK, BLANK, WORD, BLANK, END]) == [(3, END), (4, END), (5, END)]
+    assert PIECES.forbidden_in([*CLOSES, BLANK, BLANK, WORD, BLANK, END]) == [(place, END) for place in range(6)]
+
+
+def test_in_its_reasoning_a_model_may_write_anything_but_the_end() -> None:
+    assert PIECES.forbidden_in([WORD, *OPENS, *OPENS]) == [(place, END) for place in range(7)]
 
 
 @pytest.mark.parametrize(
     ("rule", "ids", "never"),
     [
-        (PIECES, [*CLOSES, WORD, 5, WORD, 5], [(3, END), (5, 1), ]),
-        (WHOLE, [6, WORD, WORD], [(1, END), (1, 5), (2, 5)]),
+        (PIECES, [*CLOSES, WORD, 5, WORD, 5], [(0, END), (1, END), (2, END), (3, END), (5, 1)]),
+        (WHOLE, [6, WORD, WORD], [(0, END), (1, END), (1, 5), (2, 5)]),
     ],
 )  # fmt: skip
 def test_reasoning_is_not_begun_again(rule: Answering, ids: list[int], never: list[tuple[int, int]]) -> None:

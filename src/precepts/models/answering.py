@@ -1,6 +1,6 @@
 """An answer that is one: while a trained model decodes, it may not end before it has answered, nor begin its reasoning again.
 
-A small model does both now and then after `</think>` (docs/log.md). The rule is part of the distribution that is sampled from, so that
+A small model does both now and then (docs/log.md). The rule is part of the distribution that is sampled from, so that
 reinforcement, which takes log-probabilities of what was sampled, asks `forbidden_in` for the same.
 """
 
@@ -52,9 +52,9 @@ class Row:
 
     def forbidden(self) -> Sequence[int]:
         """Tokens that may not come next."""
-        if not self._closed:
-            return ()
         rule = self._rule
+        if not self._closed:
+            return rule.ends
         again = (
             rule.opens[-1:] if len(rule.opens) == 1 else rule.opens[1:2] if self._tail[-1:] == rule.opens[:1] else ()
         )

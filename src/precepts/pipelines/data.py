@@ -23,7 +23,7 @@ from precepts.workers import Spread, here
 _BATCH = 96
 _REASONING_TOKENS = 80
 """What a teacher that writes its reasoning may add to the answer's limit."""
-_IN_OWN_WORDS = 0.4
+_IN_OWN_WORDS = 0.3
 """Of the answers that a guided teacher writes, at most this share in its own words; then other cases without a twin, then twins, by halves."""
 
 
