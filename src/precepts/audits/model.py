@@ -7,14 +7,14 @@ not. Both are shown, and verdicts are given only where the record set a margin.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from precepts.audits.cells import ModelCells, contrasted
 from precepts.audits.decision import Decision
-from precepts.audits.measures import Measure, described, measures
+from precepts.audits.measures import Measure, described, measures, reliability
 from precepts.audits.sums import GroupSums
 from precepts.audits.tables import JOINED
 from precepts.audits.verdicts import Finding, above, adjusted, times_more, within
@@ -26,6 +26,8 @@ from precepts.types import Evidence, Input, Metric
 _MOST_JOINT = 400  # contrasts whose joint law is simulated; beyond it the bound of Šidák, which needs none
 _MOST_HELD = 40_000_000  # contrasts × cells of which the joint law is made: 320 MB
 _DRAWS = 1000
+MOST_CURVES = 24
+"""Groups of a grouping whose reliability curves are made: the largest."""
 
 
 class ModelGroup(NamedTuple):
@@ -51,6 +53,8 @@ class ModelAudit(NamedTuple):
     levels: list[Evidence]
     contrasts: list[Evidence]
     findings: list[Finding]
+    curves: Sequence[Evidence] = ()
+    """Points of reliability curves: two rows a group and stretch of scores."""
 
 
 def audit_model(
@@ -60,14 +64,15 @@ def audit_model(
 
     `part` names the stage or the class that the cells are of, if there are several.
     """
-    out = ModelAudit([], [], [], [])
+    out, curves = ModelAudit([], [], [], []), list[Evidence]()
     for grouping in cells.groupings:
         one = _Grouping(GroupSums(cells, grouping), grouping, decision, source, model, part or {})
         out.groups.extend(one.groups())
         out.levels.extend(one.levels())
         out.contrasts.extend(one.gaps())
+        curves += one.curves()
         out.findings.extend([*one.findings(out.contrasts), *one.achieved(), *one.bars()])
-    return out._replace(findings=adjusted(out.findings))
+    return out._replace(findings=adjusted(out.findings), curves=curves)
 
 
 class _Grouping:
@@ -131,6 +136,22 @@ class _Grouping:
         level, shown = 1 - self.decision.alpha, [*self.measures, *described(self.decision)]
         plain = [self._evidence(m, name, level=level) for name in self.names for m in shown]
         return plain + [self._drawn_together(m, name, level=level) for name in self.decided for m in self.pooled]
+
+    def curves(self) -> list[Evidence]:
+        """The reliability curve of each of the largest groups: the intervals of one curve's outcome rates hold at once (Šidák)."""
+        stretch = self.sums.column("stretch")
+        number = int(np.nan_to_num(stretch).max(initial=0))
+        size = self.sums.total(self.sums.count * ~np.isnan(stretch))
+        largest = sorted(range(len(self.names)), key=lambda place: -size[place])[:MOST_CURVES]
+        out: list[Evidence] = []
+        for name in (self.names[place] for place in sorted(largest)):
+            for one in range(1, number + 1):
+                rate, predicted = reliability(self.decision, one)
+                at_once = (1 - self.decision.alpha) ** (1 / number)
+                point = self._evidence(rate, name, level=at_once), self._evidence(predicted, name, level=1 - self.decision.alpha)
+                at = {"stretch": f"{one} of {number}"}
+                out += [row.model_copy(update={"slice": {**row.slice, **at}}) for row in point if row.n]
+        return out
 
     def _drawn_together(self, measure: Measure, name: str, *, level: float, gap: bool = False) -> Evidence:
         """A rate of an intersection, or its gap, partially pooled over all intersections."""

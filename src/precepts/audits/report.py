@@ -14,7 +14,9 @@ import jinja2
 
 from precepts.audits.decision import Decision
 from precepts.audits.freeze import Frozen
+from precepts.audits.model import MOST_CURVES
 from precepts.audits.raters import Rater
+from precepts.audits.report_curves import curve_table, figures
 from precepts.audits.report_tables import (
     FURTHER,
     finding_table,
@@ -47,6 +49,8 @@ class Report(NamedTuple):
     contrasts: list[Evidence]
     findings: list[Finding]
     raters: list[Rater]
+    curves: Sequence[Evidence] = ()
+    """Points of reliability curves."""
 
     def document(self) -> dict[str, Any]:
         """The audit as one JSON document."""
@@ -55,6 +59,7 @@ class Report(NamedTuple):
             "decision_sha256": self.frozen.sha256, "frozen_at": self.frozen.at, "notes": self.notes, "groups": self.groups,
             "levels": [row.model_dump(mode="json") for row in self.levels],
             "gaps": [row.model_dump(mode="json") for row in self.contrasts],
+            "curves": [row.model_dump(mode="json") for row in self.curves],
             "findings": [row.model_dump(mode="json") for row in self.findings],
             "raters": [row.model_dump(mode="json") for row in self.raters],
             "verdicts": self.counts(), "open_questions": open_questions(self),
@@ -132,6 +137,15 @@ def sections(report: Report) -> list[dict[str, Any]]:
                 f"Calibration and discrimination, {by}", text, level_table(report.levels, grouping, part, scores=True)
             )
         )
+        curve = curve_table(report.curves, grouping, part)
+        if curve[1]:
+            text = (
+                "Predicted → came true, in stretches of scores that hold about as many rows each of everyone. Above the diagonal a group is "
+                f"under-predicted. The intervals of one curve hold at once at {percent}. Curves are description: they get no verdict."
+                + (f" Those of the {MOST_CURVES} largest groups." if len(curve[1]) >= MOST_CURVES else "")
+            )
+            drawn = figures(report.curves, grouping, part)
+            out.append(_section(f"Reliability curves, {by}", text, curve) | {"figures": drawn})
         text = (
             "Rates at the threshold: description, as they differ with outcome rates under an even-handed threshold too."
         )
@@ -165,7 +179,7 @@ def sections(report: Report) -> list[dict[str, Any]]:
 
 
 def _section(heading: str, text: str, table: tuple[list[str], list[list[str]]]) -> dict[str, Any]:
-    return {"heading": heading, "text": text, "header": table[0], "rows": table[1]}
+    return {"heading": heading, "text": text, "header": table[0], "rows": table[1], "figures": []}
 
 
 def markdown(report: Report) -> str:

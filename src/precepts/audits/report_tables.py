@@ -78,9 +78,12 @@ def title(measure: str) -> str:
     return measure.replace("_", " ")
 
 
+_NO_PART = ("grouping", "group", "rater", "stretch")
+
+
 def part_of(row: Evidence) -> str:
     """The stage, class or cut that a number is of, in words; empty where there is but one."""
-    return ", ".join(f"{key} {value}" for key, value in row.slice.items() if key not in ("grouping", "group", "rater"))
+    return ", ".join(f"{key} {value}" for key, value in row.slice.items() if key not in _NO_PART)
 
 
 _CALIBRATION = (

@@ -24,7 +24,7 @@ from precepts.audits.sources import SOURCES
 from precepts.audits.tables import partition_files, partitions, read_table
 from precepts.audits.verdicts import Finding, adjusted
 from precepts.runs import Run, command_line, file_digest, to_json, write_atomic
-from precepts.types import Input, content_key
+from precepts.types import Evidence, Input, content_key
 from precepts.workers import Spread, here
 
 
@@ -58,7 +58,7 @@ def run_audit(kind: str, source: str, *, decision: Path, out: Path, over: Spread
         else:
             pieces = [] if source in SOURCES else partitions(Path(source))
             report = _model(run, table, source, record, frozen, pieces, over)
-        evidence = [*report.levels, *report.contrasts, *(r.evidence for r in report.raters)]
+        evidence = [*report.levels, *report.contrasts, *report.curves, *(r.evidence for r in report.raters)]
         seen = {to_json(row) for row in evidence}
         evidence += [one.evidence for one in report.findings if to_json(one.evidence) not in seen]
         run.write("evidence", evidence)
@@ -118,7 +118,7 @@ def _model(
     if record.score == "value":
         return _regression(run, table, source, record, frozen, pieces, over)
     report = Report("model", source, record, frozen, [], [], [], [], [], [])
-    findings: list[Finding] = []
+    findings, curves = list[Finding](), list[Evidence]()
     for part in parts(table, record, where=source, pieces=pieces):
         cells = model_cells(part.table, part.decision, where=source, pieces=part.pieces, over=over)
         run.write(part.name, cells.rows())
@@ -128,6 +128,7 @@ def _model(
         report.groups.extend({**part.slice, **one._asdict()} for one in found.groups)
         report.levels.extend(row.model_copy(update=stamp) for row in found.levels)
         report.contrasts.extend(row.model_copy(update=stamp) for row in found.contrasts)
+        curves += [row.model_copy(update=stamp) for row in found.curves]
         findings += [
             one.model_copy(update={"evidence": one.evidence.model_copy(update=stamp)}) for one in found.findings
         ]
@@ -142,7 +143,7 @@ def _model(
             "Counterfactual gaps compare texts within pairs: they are no function of cells, and the rows are kept."
         )
     report.notes.extend(_notes_of_record(record))
-    return report._replace(findings=adjusted(findings))
+    return report._replace(findings=adjusted(findings), curves=curves)
 
 
 def _regression(

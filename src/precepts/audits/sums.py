@@ -13,7 +13,7 @@ import numpy as np
 
 from precepts.audits.cells import ModelCells, contrasted
 from precepts.audits.measures import Measure
-from precepts.stats import Moments, cumulative_error, recalibration
+from precepts.stats import Moments, Stretch, cumulative_error, recalibration, reliability_metric
 from precepts.stats.abroca import abroca_metric
 from precepts.stats.calibration_curve import ecce_metric, recalibration_metric
 from precepts.stats.distributions import FloatArray
@@ -64,6 +64,9 @@ class GroupSums:
             sides.append(sums[self.decided].sum(axis=0) - sums[group])
         unscored = round(sum(float(side[0]) for side in sides))
         n = round(sum(float(side[1]) for side in sides))
+        if measure.estimator == "reliability@1":
+            found = Stretch(*map(float, sides[0][2:]))
+            return reliability_metric(found, measure.statistic, n=n, num_unscored=unscored, level=level)
         if weighted is not None:
             return weighted_metric(
                 weighted, [_weighted(side) for side in sides], n=n, num_unscored=unscored, level=level
@@ -111,6 +114,11 @@ class GroupSums:
     def _summed(self, measure: Measure, weighted: str | None) -> FloatArray:
         scored, x, y, unscored = self._scored(measure)
         n = self.total(self.count * scored)
+        if measure.estimator == "reliability@1":
+            given = "weight" in self._columns
+            size, squares = (self.column(key) * scored for key in (("weight", "weight_sq") if given else ("count", "count")))
+            found = [self.total(one) for one in (size, squares, size * x, size * y, size * x * x)]
+            return np.stack([unscored, n, *found], axis=1)
         size = (self.count if weighted is None else self.column("weight")) * scored
         moments = [self.total(size * one) for one in (np.ones_like(x), x, y, x * x, x * y)]
         if weighted is None and measure.estimator == "group_rate@1":

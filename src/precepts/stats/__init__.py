@@ -21,7 +21,7 @@ Estimators: `wilson@1` `newcombe@1` `paired_difference@1` `percentile@1` `bca@1`
 `within_cluster_contrast@1`
 `cohens_kappa@1` `krippendorff@1` `brier@1` `rogan_gladen@1` `prevalence_bound@1` `ppi@1`
 `bradley_terry@1` `preference_h@1` `count@1`
-`corrected_detection@1` `probit_mixed@1` `dawid_skene@1` `weighted_group@1` `moment_mean@1` `abroca@1` `pooled_rate@1` `anytime_difference@1`
+`corrected_detection@1` `probit_mixed@1` `dawid_skene@1` `weighted_group@1` `moment_mean@1` `reliability@1` `abroca@1` `pooled_rate@1` `anytime_difference@1`
 `crossed_mean@1` `crossed_difference@1` `crossed_pgr@1` `crossed_pgr_gain@1` `crossed_auroc@1` `crossed_auroc_pgr@1`.
 """
 
@@ -83,6 +83,7 @@ from precepts.stats.rates import (
 )
 from precepts.stats.ratios import Moments, dispersion, mean_interval
 from precepts.stats.registry import Estimator, Interval, Params, estimate, estimator, estimators
+from precepts.stats.reliability import Stretch, reliability_metric
 from precepts.stats.repeated import cons_at_k, pass_at_k
 from precepts.stats.rogan_gladen import (
     Corrected,
@@ -125,6 +126,7 @@ __all__ = [
     "Resampled",
     "Row",
     "Statistic",
+    "Stretch",
     "TradeOff",
     "Trading",
     "abroca",
@@ -195,6 +197,7 @@ __all__ = [
     "rated_and_labelled",
     "recalibration",
     "recompute",
+    "reliability_metric",
     "rogan_gladen",
     "select_rows",
     "split_labelled",
