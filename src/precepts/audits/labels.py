@@ -15,10 +15,11 @@ import numpy as np
 from precepts.audits.decision import Decision
 from precepts.audits.label_cells import SAMPLED, LabelCells, View, ratings, views
 from precepts.audits.tables import is_missing
-from precepts.audits.verdicts import Finding, Verdict, above, adjusted, times_more, within
+from precepts.audits.verdicts import BETWEEN, SPREADS, Finding, Verdict, above, adjusted, times_more, within
 from precepts.errors import InputError
 from precepts.stats import Statistic, Trading, max_t_critical, metric_of, nearest_correlation, trade_off, trading
 from precepts.stats.crossed import Sampled
+from precepts.stats.dispersion import detection_spread, detection_spread_metric
 from precepts.stats.distributions import NORMAL, critical_t
 from precepts.stats.trade_off import Ratings, num_unscored_in
 from precepts.types import Evidence, Input
@@ -52,6 +53,8 @@ class LabelAudit(NamedTuple):
     levels: list[Evidence]
     contrasts: list[Evidence]
     findings: list[Finding]
+    spreads: Sequence[Evidence] = ()
+    """How far groups lie apart in d′ and c."""
 
 
 def audit_labels(cells: LabelCells, decision: Decision, source: Input) -> LabelAudit:
@@ -60,6 +63,7 @@ def audit_labels(cells: LabelCells, decision: Decision, source: Input) -> LabelA
     levels: list[Evidence] = []
     contrasts: list[Evidence] = []
     findings: list[Finding] = []
+    spreads: list[Evidence] = []
     if decision.without_gold:
         return LabelAudit(_groups_without_gold(cells), [], [], [])
     asked = views(decision)
@@ -70,9 +74,10 @@ def audit_labels(cells: LabelCells, decision: Decision, source: Input) -> LabelA
             levels += one.levels()
             gaps, found = one.gaps()
             contrasts += gaps
+            spreads += one.spreads()
             # A scale was decided on at one cut; what lies at the others is description.
             findings += [*found, *one.trade_offs(), *one.bars()] if view == asked[0] or decision.classes else []
-    return LabelAudit(groups, levels, contrasts, adjusted(findings))
+    return LabelAudit(groups, levels, contrasts, adjusted(findings), spreads)
 
 
 class _Grouping:
@@ -197,6 +202,34 @@ class _Grouping:
             if statistic in self.decision.margins:
                 findings.append(self._finding("gap", statistic, row, estimate, self.decision.margins[statistic]))
         return evidence, findings
+
+    def spreads(self) -> list[Evidence]:
+        """How far the groups lie apart in d′ and in c: standard deviation between them, and the unbiased variance."""
+        out: list[Evidence] = []
+        if len(self.full) < 2:
+            return out
+        level, unscored = 1 - self.decision.alpha, sum(self.unscored[name] for name in self.names)
+        for statistic in _CONTRASTS:
+            made = detection_spread(self.found, statistic, self.full, sampled=self.sampled, level=level)
+            for what, end in SPREADS.items():
+                metric = detection_spread_metric(
+                    made, what, n=int(self.found.totals.sum()), num_unscored=unscored, level=level
+                )
+                fields = metric.model_dump(
+                    include={"value", "low", "high", "level", "n", "n_unscored", "unit", "estimator"}
+                )
+                params = {**self._params(statistic, 0), "dispersion": what}
+                params.pop("of")
+                slices = {"grouping": self.grouping, "group": BETWEEN} | (
+                    {"label": self.view.name} if self.view.name else {}
+                )
+                out.append(
+                    Evidence(
+                        claim=f"audit/labels/{statistic}{end}", slice=slices, better="lower", params=params, inputs=(self.input,),
+                        model="raters", policy=self.decision.digest, **fields,
+                    )
+                )  # fmt: skip
+        return out
 
     def trade_offs(self) -> list[Finding]:
         """Each group's revealed costs against the decided ones."""

@@ -81,6 +81,16 @@ def described(decision: Decision) -> list[Measure]:
     return out
 
 
+def dispersed(measure: Measure, decision: Decision) -> dict[str, Any]:
+    """Options of `dispersion@1` for the spread of a measure between groups."""
+    params: dict[str, Any] = {"score": measure.score, "count": "count", "measure": _WEIGHTED[measure.estimator]}
+    if measure.label:
+        params["label"] = measure.label
+    if decision.columns.weight is not None:
+        params |= {"score_b": "weight", "score_c": "weight_sq", "weights": "given"}
+    return params
+
+
 def reliability(decision: Decision, stretch: int) -> tuple[Measure, Measure]:
     """A point of the reliability curve: the outcome rate in a stretch of scores, and what was predicted there."""
     predicted, where = "score" if decision.score == "probability" else "expected", {"stretch": stretch}

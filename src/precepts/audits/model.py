@@ -14,10 +14,10 @@ import numpy as np
 
 from precepts.audits.cells import ModelCells, contrasted
 from precepts.audits.decision import Decision
-from precepts.audits.measures import Measure, described, measures, reliability
+from precepts.audits.measures import Measure, described, dispersed, measures, reliability
 from precepts.audits.sums import GroupSums
 from precepts.audits.tables import JOINED
-from precepts.audits.verdicts import Finding, above, adjusted, times_more, within
+from precepts.audits.verdicts import BETWEEN, SPREADS, Finding, above, adjusted, times_more, within
 from precepts.stats import max_t_critical, nearest_correlation, pooled_rates, wilson_interval
 from precepts.stats.distributions import NORMAL, critical_z
 from precepts.stats.pooled import MOST_GROUPS, no_rate, pooled_metric
@@ -55,6 +55,8 @@ class ModelAudit(NamedTuple):
     findings: list[Finding]
     curves: Sequence[Evidence] = ()
     """Points of reliability curves: two rows a group and stretch of scores."""
+    spreads: Sequence[Evidence] = ()
+    """How far groups lie apart in each measure."""
 
 
 def audit_model(
@@ -64,15 +66,16 @@ def audit_model(
 
     `part` names the stage or the class that the cells are of, if there are several.
     """
-    out, curves = ModelAudit([], [], [], []), list[Evidence]()
+    out, curves, spreads = ModelAudit([], [], [], []), list[Evidence](), list[Evidence]()
     for grouping in cells.groupings:
         one = _Grouping(GroupSums(cells, grouping), grouping, decision, source, model, part or {})
         out.groups.extend(one.groups())
         out.levels.extend(one.levels())
         out.contrasts.extend(one.gaps())
         curves += one.curves()
+        spreads += one.spreads()
         out.findings.extend([*one.findings(out.contrasts), *one.achieved(), *one.bars()])
-    return out._replace(findings=adjusted(out.findings), curves=curves)
+    return out._replace(findings=adjusted(out.findings), curves=curves, spreads=spreads)
 
 
 class _Grouping:
@@ -148,9 +151,26 @@ class _Grouping:
             for one in range(1, number + 1):
                 rate, predicted = reliability(self.decision, one)
                 at_once = (1 - self.decision.alpha) ** (1 / number)
-                point = self._evidence(rate, name, level=at_once), self._evidence(predicted, name, level=1 - self.decision.alpha)
+                point = (
+                    self._evidence(rate, name, level=at_once),
+                    self._evidence(predicted, name, level=1 - self.decision.alpha),
+                )
                 at = {"stretch": f"{one} of {number}"}
                 out += [row.model_copy(update={"slice": {**row.slice, **at}}) for row in point if row.n]
+        return out
+
+    def spreads(self) -> list[Evidence]:
+        """How far the groups lie apart in each measure: standard deviation between them, and the unbiased variance."""
+        if len(self.decided) < 2:
+            return []
+        out: list[Evidence] = []
+        for measure in self.measures:
+            where = {**measure.where} | ({self.key: self.decided} if len(self.decided) < len(self.names) else {})
+            for statistic, end in SPREADS.items():
+                level, weighted = 1 - self.decision.alpha, measure.weighted(self.decision)
+                metric = self.sums.dispersion(measure, statistic, weighted=weighted, level=level)
+                params = dispersed(measure, self.decision) | {"arm": self.key, "statistic": statistic}
+                out.append(self._row(f"{measure.name}{end}", BETWEEN, metric, where, params, better="lower", gap=False))
         return out
 
     def _drawn_together(self, measure: Measure, name: str, *, level: float, gap: bool = False) -> Evidence:

@@ -11,7 +11,7 @@ import polars as pl
 from precepts.audits.decision import Decision
 from precepts.audits.model import ModelAudit, ModelGroup
 from precepts.audits.tables import is_missing, require, with_groups
-from precepts.audits.verdicts import Finding, adjusted, within
+from precepts.audits.verdicts import BETWEEN, SPREADS, Finding, adjusted, within
 from precepts.errors import InputError
 from precepts.stats import estimate, wilson_interval
 from precepts.stats.distributions import NORMAL, critical_z
@@ -79,7 +79,7 @@ def audit_errors(
     rows: list[dict[str, Any]], groupings: tuple[str, ...], decision: Decision, source: Input, *, model: str
 ) -> ModelAudit:
     """Mean error (above 0: predicted too high) and mean absolute error by group, and each group against all others."""
-    out, findings = ModelAudit([], [], [], []), list[Finding]()
+    out, findings, spreads = ModelAudit([], [], [], []), list[Finding](), list[Evidence]()
     total = sum(row["count"] for row in rows)
     for grouping in groupings:
         names = sorted({row["groups"][grouping] for row in rows})
@@ -98,12 +98,39 @@ def audit_errors(
                 out.levels.append(
                     _evidence(rows, measure, key, grouping, name, None, 1 - decision.alpha, decision, source, model)
                 )
+            spreads += (
+                _spreads(rows, measure, key, grouping, decided, decision, source, model) if len(decided) > 1 else []
+            )
             for name in decided if len(decided) > 1 else ():
                 row = _evidence(rows, measure, key, grouping, name, decided, at_once, decision, source, model)
                 out.contrasts.append(row)
                 if (margin := decision.margins.get(measure)) is not None:
                     findings.append(_finding(row, measure, margin))
-    return out._replace(findings=adjusted(findings))
+    return out._replace(findings=adjusted(findings), spreads=spreads)
+
+
+def _spreads(
+    rows: list[dict[str, Any]], measure: str, key: str, grouping: str, decided: list[str], decision: Decision, source: Input, model: str
+) -> list[Evidence]:  # fmt: skip
+    """How far the groups lie apart: standard deviation between them, and the unbiased variance."""
+    out: list[Evidence] = []
+    fields = [
+        {"score": row[key], "score_b": row["squared"], "count": row["count"], "arm": row["groups"][grouping]}
+        for row in rows if row["groups"][grouping] in decided
+    ]  # fmt: skip
+    for statistic, end in SPREADS.items():
+        options = {"measure": "mean", "statistic": statistic}
+        metric = estimate("dispersion@1", fields, params=options, level=1 - decision.alpha)
+        chosen = metric.model_dump(include={"value", "low", "high", "level", "n", "n_unscored", "unit", "estimator"})
+        params = {"score": key, "score_b": "squared", "count": "count", "arm": f"groups.{grouping}", **options}
+        where = {f"groups.{grouping}": decided}
+        out.append(
+            Evidence(
+                claim=f"audit/model/{measure}{end}", slice={"grouping": grouping, "group": BETWEEN}, better="lower", params=params,
+                inputs=(source.model_copy(update={"where": where}),), model=model, policy=decision.digest, **chosen,
+            )
+        )  # fmt: skip
+    return out
 
 
 def _evidence(

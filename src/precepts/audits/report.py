@@ -27,6 +27,7 @@ from precepts.audits.report_tables import (
     number,
     part_of,
     rater_table,
+    spread_table,
     title,
 )
 from precepts.audits.verdicts import Finding
@@ -51,6 +52,8 @@ class Report(NamedTuple):
     raters: list[Rater]
     curves: Sequence[Evidence] = ()
     """Points of reliability curves."""
+    spreads: Sequence[Evidence] = ()
+    """How far groups lie apart in each measure."""
 
     def document(self) -> dict[str, Any]:
         """The audit as one JSON document."""
@@ -60,6 +63,7 @@ class Report(NamedTuple):
             "levels": [row.model_dump(mode="json") for row in self.levels],
             "gaps": [row.model_dump(mode="json") for row in self.contrasts],
             "curves": [row.model_dump(mode="json") for row in self.curves],
+            "dispersion": [row.model_dump(mode="json") for row in self.spreads],
             "findings": [row.model_dump(mode="json") for row in self.findings],
             "raters": [row.model_dump(mode="json") for row in self.raters],
             "verdicts": self.counts(), "open_questions": open_questions(self),
@@ -164,6 +168,15 @@ def sections(report: Report) -> list[dict[str, Any]]:
                 )
             )
             out.append(_section(f"Small intersections, partially pooled, {by}", text, pooled))
+    for grouping, part in tables:
+        spread = spread_table(report.spreads, grouping, part)
+        if spread[1]:
+            text = (
+                "How far the groups' true values lie apart, sampling noise taken out, groups counting alike; 0 where they differ no more than "
+                f"noise makes them. Largest less smallest grows with noise and with the number of groups. One by one, {percent} "
+                "intervals; description, no verdict."
+            )
+            out.append(_section(f"Spread between groups, by {grouping}{f', {part}' if part else ''}", text, spread))
     if report.raters:
         text = "Raters whose rate in a group differs from the other raters' in the same group."
         out.append(_section("Raters to look at", text, rater_table(report.raters)))

@@ -78,7 +78,9 @@ def _figure(group: str, of: Sequence[Point], end: float) -> Figure:
     ]
     path = "M" + " L".join(f"{one.x:g} {one.y:g}" for one in marks)
     off = sum(_off(one) for one in of)
-    words = f"{group}: {len(of)} stretches of scores, {off} with the predicted rate outside the interval of what came true"
+    words = (
+        f"{group}: {len(of)} stretches of scores, {off} with the predicted rate outside the interval of what came true"
+    )
     return Figure(group, sum(one.rate.n for one in of), f"{end:g}", marks, path, words)
 
 

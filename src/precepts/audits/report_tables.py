@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from precepts.audits.raters import Rater
-from precepts.audits.verdicts import Finding
+from precepts.audits.verdicts import SPREADS, Finding
 from precepts.types import Evidence
 
 TITLES: Mapping[str, str] = {
@@ -133,6 +133,26 @@ def finding_table(findings: Sequence[Finding]) -> tuple[list[str], list[list[str
         for one in findings
     ]  # fmt: skip
     return header, body
+
+
+def spread_table(spreads: Sequence[Evidence], grouping: str, part: str = "") -> tuple[list[str], list[list[str]]]:
+    """Header and rows: one row a measure, the standard deviation between groups and the unbiased variance."""
+    rows = [row for row in spreads if row.slice["grouping"] == grouping and part_of(row) == part]
+    by: dict[str, dict[str, Evidence]] = {}
+    for row in rows:
+        name = row.claim.rsplit("/", 1)[1]
+        end = next(end for end in SPREADS.values() if name.endswith(end))
+        by.setdefault(name.removesuffix(end), {})[end] = row
+    sd, variance = SPREADS.values()
+    return ["measure", "standard deviation between groups", "variance between groups, unbiased", "n"], [
+        [
+            title(name),
+            interval(of[sd]),
+            "–" if (value := of[variance].value) is None else f"{value:.2g}",
+            f"{of[sd].n:,}",
+        ]
+        for name, of in by.items()
+    ]
 
 
 def gap_table(rows: Sequence[Evidence]) -> tuple[list[str], list[list[str]]]:

@@ -58,7 +58,13 @@ def run_audit(kind: str, source: str, *, decision: Path, out: Path, over: Spread
         else:
             pieces = [] if source in SOURCES else partitions(Path(source))
             report = _model(run, table, source, record, frozen, pieces, over)
-        evidence = [*report.levels, *report.contrasts, *report.curves, *(r.evidence for r in report.raters)]
+        evidence = [
+            *report.levels,
+            *report.contrasts,
+            *report.curves,
+            *report.spreads,
+            *(r.evidence for r in report.raters),
+        ]
         seen = {to_json(row) for row in evidence}
         evidence += [one.evidence for one in report.findings if to_json(one.evidence) not in seen]
         run.write("evidence", evidence)
@@ -101,7 +107,19 @@ def _labels(run: Run, table: pl.LazyFrame, source: str, record: Decision, frozen
     notes += [*_left_out(found.groups), *further.notes]
     groups = [one._asdict() for one in found.groups]
     levels, contrasts = [*found.levels, *further.levels], [*found.contrasts, *further.contrasts]
-    return Report("labels", source, record, frozen, notes, groups, levels, contrasts, found.findings, raters)
+    return Report(
+        "labels",
+        source,
+        record,
+        frozen,
+        notes,
+        groups,
+        levels,
+        contrasts,
+        found.findings,
+        raters,
+        spreads=found.spreads,
+    )
 
 
 def _left_out(groups: list[Group]) -> list[str]:
@@ -118,7 +136,7 @@ def _model(
     if record.score == "value":
         return _regression(run, table, source, record, frozen, pieces, over)
     report = Report("model", source, record, frozen, [], [], [], [], [], [])
-    findings, curves = list[Finding](), list[Evidence]()
+    findings, curves, spreads = list[Finding](), list[Evidence](), list[Evidence]()
     for part in parts(table, record, where=source, pieces=pieces):
         cells = model_cells(part.table, part.decision, where=source, pieces=part.pieces, over=over)
         run.write(part.name, cells.rows())
@@ -129,6 +147,7 @@ def _model(
         report.levels.extend(row.model_copy(update=stamp) for row in found.levels)
         report.contrasts.extend(row.model_copy(update=stamp) for row in found.contrasts)
         curves += [row.model_copy(update=stamp) for row in found.curves]
+        spreads += [row.model_copy(update=stamp) for row in found.spreads]
         findings += [
             one.model_copy(update={"evidence": one.evidence.model_copy(update=stamp)}) for one in found.findings
         ]
@@ -143,7 +162,7 @@ def _model(
             "Counterfactual gaps compare texts within pairs: they are no function of cells, and the rows are kept."
         )
     report.notes.extend(_notes_of_record(record))
-    return report._replace(findings=adjusted(findings), curves=curves)
+    return report._replace(findings=adjusted(findings), curves=curves, spreads=spreads)
 
 
 def _regression(
@@ -156,7 +175,9 @@ def _regression(
         "Errors are predictions less outcomes, in their unit. Cells hold sums, so files of any size are read once."
     ]
     groups = [one._asdict() for one in found.groups]
-    return Report("model", source, record, frozen, notes, groups, found.levels, found.contrasts, found.findings, [])
+    return Report(
+        "model", source, record, frozen, notes, groups, found.levels, found.contrasts, found.findings, [], spreads=found.spreads
+    )  # fmt: skip
 
 
 def _notes(cells: ModelCells, found: ModelAudit, part: Mapping[str, str]) -> list[str]:

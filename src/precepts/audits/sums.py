@@ -16,6 +16,7 @@ from precepts.audits.measures import Measure
 from precepts.stats import Moments, Stretch, cumulative_error, recalibration, reliability_metric
 from precepts.stats.abroca import abroca_metric
 from precepts.stats.calibration_curve import ecce_metric, recalibration_metric
+from precepts.stats.dispersion import Estimate, dispersion_metric, of_auc, of_gap, of_rate
 from precepts.stats.distributions import FloatArray
 from precepts.stats.group_auc import auc_metric, auc_of_counts
 from precepts.stats.ratios import gap_metric, rate_metric
@@ -84,6 +85,13 @@ class GroupSums:
         unscored, n, yes = self._sums(measure, None)[self.decided].T
         return unscored, n, yes
 
+    def dispersion(self, measure: Measure, statistic: str, *, weighted: str | None, level: float) -> Metric:
+        """How far the groups that were decided on lie apart in a measure, sampling noise taken out."""
+        sides = self._sums(measure, weighted)[self.decided]
+        found = [_estimate(measure, side, weighted) for side in sides]
+        n, lacking = round(float(sides[:, 1].sum())), round(float(sides[:, 0].sum()))
+        return dispersion_metric(found, statistic, n=n, num_unscored=lacking, level=level)
+
     def abroca(self, name: str, *, resamples: int, level: float) -> Metric:
         """The area between the ROC curves of a group and of all other groups that were decided on."""
         auc = Measure("auc", "group_auc@2", "bin", "outcome", {})
@@ -116,7 +124,9 @@ class GroupSums:
         n = self.total(self.count * scored)
         if measure.estimator == "reliability@1":
             given = "weight" in self._columns
-            size, squares = (self.column(key) * scored for key in (("weight", "weight_sq") if given else ("count", "count")))
+            size, squares = (
+                self.column(key) * scored for key in (("weight", "weight_sq") if given else ("count", "count"))
+            )
             found = [self.total(one) for one in (size, squares, size * x, size * y, size * x * x)]
             return np.stack([unscored, n, *found], axis=1)
         size = (self.count if weighted is None else self.column("weight")) * scored
@@ -175,6 +185,21 @@ class GroupSums:
                 value = (value - float(value @ self.count[side]) / n) / n
             out[side] = sign * value
         return out
+
+
+def _estimate(measure: Measure, side: FloatArray, weighted: str | None) -> Estimate | None:
+    """One group's value and noise, at the effective number of rows where they are weighted."""
+    if weighted is None and measure.estimator == "group_rate@1":
+        return of_rate(float(side[2]), float(side[1]))
+    if weighted is None and measure.estimator == "calibration_gap@1":
+        return of_gap(Moments(*map(float, side[1:])))
+    if weighted is None:
+        return of_auc(*np.split(side[2:], 2))
+    given = _weighted(side)
+    moments = Moments(*(one * given.factor for one in given.moments))
+    if weighted == "auc":
+        return of_auc(given.ones * given.factor, given.zeros * given.factor)
+    return of_rate(moments.score, moments.n) if weighted == "rate" else of_gap(moments)
 
 
 def _weighted(side: FloatArray) -> WeightedSide:

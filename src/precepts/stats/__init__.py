@@ -21,7 +21,8 @@ Estimators: `wilson@1` `newcombe@1` `paired_difference@1` `percentile@1` `bca@1`
 `within_cluster_contrast@1`
 `cohens_kappa@1` `krippendorff@1` `brier@1` `rogan_gladen@1` `prevalence_bound@1` `ppi@1`
 `bradley_terry@1` `preference_h@1` `count@1`
-`corrected_detection@1` `probit_mixed@1` `dawid_skene@1` `weighted_group@1` `moment_mean@1` `reliability@1` `abroca@1` `pooled_rate@1` `anytime_difference@1`
+`corrected_detection@1` `probit_mixed@1` `dawid_skene@1` `weighted_group@1` `moment_mean@1` `abroca@1` `pooled_rate@1` `anytime_difference@1`
+`reliability@1` `dispersion@1` `detection_dispersion@1`
 `crossed_mean@1` `crossed_difference@1` `crossed_pgr@1` `crossed_pgr_gain@1` `crossed_auroc@1` `crossed_auroc_pgr@1`.
 """
 
@@ -40,6 +41,7 @@ from precepts.stats.crossed import (
 )
 from precepts.stats.dawid_skene import DawidSkene, dawid_skene
 from precepts.stats.detection import Detection, detection, implied_cost_ratio, optimal_criterion
+from precepts.stats.dispersion import Estimate, between, detection_spread, dispersion_metric
 from precepts.stats.distributions import FloatArray
 from precepts.stats.e_process import difference_sequence, log_betting, log_e_difference
 from precepts.stats.evidence import lookup, matches, recompute, select_rows, tables_for, verify
@@ -111,6 +113,7 @@ __all__ = [
     "Cumulative",
     "DawidSkene",
     "Detection",
+    "Estimate",
     "Estimator",
     "FloatArray",
     "GoldErrors",
@@ -137,6 +140,7 @@ __all__ = [
     "balanced_accuracy_interval",
     "bca_interval",
     "benjamini_hochberg",
+    "between",
     "bootstrap",
     "bradley_terry",
     "brier",
@@ -153,9 +157,11 @@ __all__ = [
     "cumulative_error",
     "dawid_skene",
     "detection",
+    "detection_spread",
     "difference_detectable",
     "difference_sequence",
     "dispersion",
+    "dispersion_metric",
     "estimate",
     "estimator",
     "estimators",

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from precepts.stats.distributions import FloatArray
-from precepts.stats.ratios import mean_interval, rate_against
+from precepts.stats.distributions import FloatArray, exact_rate_interval
+from precepts.stats.ratios import mean_interval
 from precepts.stats.registry import Interval, Params, as_metric, choice_option, estimator
 from precepts.stats.rows import Row, read_columns
 from precepts.types import Metric
@@ -35,7 +35,9 @@ def reliability_metric(sums: Stretch, statistic: str, *, n: int, num_unscored: i
     if sums.factor > 0:
         size = sums.weight * sums.factor
         if statistic == "outcome":
-            value, interval = rate_against([(sums.outcome * sums.factor, size)], level=level)
+            yes, n_effective = round(sums.outcome * sums.factor), max(1, round(size))
+            value = sums.outcome / sums.weight
+            interval = exact_rate_interval(min(yes, n_effective), n_effective, level=level)
         else:
             value = sums.score / sums.weight
             interval = mean_interval(sums.score * sums.factor, sums.score_squared * sums.factor, size, level=level)
@@ -47,8 +49,9 @@ def reliability(rows: Sequence[Row], *, params: Params, seed: int, level: float)
     """One point of a reliability curve: the share of `label` 1 (`statistic: outcome`) or the mean `score` (`score`) of the rows.
 
     Keys: `score` (a probability), `label`, `count`; with `weights: given` also `score_b` and `score_c`, the sums of the weights
-    and of their squares over the observations of a row. Wilson's interval of the share, at the effective number of rows,
-    (Σw)² / Σw²; Student's of the mean score, None where scores do not vary. Which rows make a stretch is the caller's.
+    and of their squares over the observations of a row. Clopper and Pearson's interval of the share, at the effective number of
+    rows, (Σw)² / Σw²: a curve's intervals hold at once only if each holds at a level near 1, where Wilson's does not keep to it
+    at small rates. Student's of the mean score, None where scores do not vary. Which rows make a stretch is the caller's.
     """
     statistic = choice_option(params, "statistic", ("outcome", "score"))
     weighted = choice_option(params, "weights", ("none", "given")) == "given"
