@@ -19,8 +19,8 @@ from precepts.audits.verdicts import BETWEEN, SPREADS, Finding, Verdict, above, 
 from precepts.errors import InputError
 from precepts.stats import Statistic, Trading, max_t_critical, metric_of, nearest_correlation, trade_off, trading
 from precepts.stats.crossed import Sampled
-from precepts.stats.dispersion import detection_spread, detection_spread_metric
 from precepts.stats.distributions import NORMAL, critical_t
+from precepts.stats.spread import detection_spread, detection_spread_metric
 from precepts.stats.trade_off import Ratings, num_unscored_in
 from precepts.types import Evidence, Input
 

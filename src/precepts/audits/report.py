@@ -135,6 +135,10 @@ def sections(report: Report) -> list[dict[str, Any]]:
                 )
             )
             continue
+        if report.decision.score == "ranking":
+            text = f"Who gets how much of the attention that lists give? One by one, {percent} intervals; lists are what was sampled."
+            out.append(_section(f"Exposure, {by}", text, level_table(report.levels, grouping, part)))
+            continue
         text = f"Is a score the same risk in every group, and does it tell outcomes apart? One by one, {percent} intervals."
         out.append(
             _section(

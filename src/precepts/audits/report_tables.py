@@ -16,7 +16,9 @@ TITLES: Mapping[str, str] = {
     "auc": "AUC", "selection_rate": "selection rate", "true_positive_rate": "true positive rate",
     "false_positive_rate": "false positive rate", "precision": "precision", "accuracy": "accuracy",
     "calibration_slope": "calibration slope", "calibration_intercept": "calibration intercept", "ecce": "ECCE",
-    "ecce_sigma": "ECCE in σ (1.6 by chance)",
+    "ecce_sigma": "ECCE in σ (1.6 by chance)", "exposure_share": "share of exposure", "item_share": "share of items",
+    "merit_share": "share of merit", "exposure_per_item_share": "exposure over items", "exposure_per_merit_share": "exposure over merit",
+    "exposure_representation": "exposure less items", "exposure_merit": "exposure less merit",
 }  # fmt: skip
 
 FURTHER = (

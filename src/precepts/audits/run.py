@@ -11,6 +11,7 @@ import polars as pl
 from precepts.audits.cells import SUPPRESSED, ModelCells, model_cells
 from precepts.audits.corrected_labels import corrected_labels
 from precepts.audits.decision import Decision, load_decision
+from precepts.audits.exposure import audit_exposure, exposure_cells
 from precepts.audits.freeze import Frozen, freeze
 from precepts.audits.label_cells import label_cells
 from precepts.audits.labels import Group, audit_labels
@@ -133,6 +134,8 @@ def _left_out(groups: list[Group]) -> list[str]:
 def _model(
     run: Run, table: pl.LazyFrame, source: str, record: Decision, frozen: Frozen, pieces: Sequence[pl.LazyFrame], over: Spread
 ) -> Report:  # fmt: skip
+    if record.score == "ranking":
+        return _ranking(run, table, source, record, frozen)
     if record.score == "value":
         return _regression(run, table, source, record, frozen, pieces, over)
     report = Report("model", source, record, frozen, [], [], [], [], [], [])
@@ -163,6 +166,21 @@ def _model(
         )
     report.notes.extend(_notes_of_record(record))
     return report._replace(findings=adjusted(findings), curves=curves, spreads=spreads)
+
+
+def _ranking(run: Run, table: pl.LazyFrame, source: str, record: Decision, frozen: Frozen) -> Report:
+    rows, groupings = exposure_cells(table, record, where=source)
+    run.write("cells", rows)
+    found = audit_exposure(rows, groupings, record, _input(run), model=source)
+    seen = record.exposure
+    notes = [
+        f"{len({row['list'] for row in rows if row['list'] is not None}):,} lists. Attention at a place is "
+        + ("1 / log2(1 + place)" if seen.discount == "logarithmic" else "1 / place")
+        + (f", none beyond place {seen.top}" if seen.top else "")
+        + ": an assumption of the record, not measured. Intervals generalise to other lists. Merit is the outcome as it stands in the table."
+    ]
+    groups = [one._asdict() for one in found.groups]
+    return Report("model", source, record, frozen, notes, groups, found.levels, found.contrasts, found.findings, [])
 
 
 def _regression(

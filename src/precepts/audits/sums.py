@@ -16,10 +16,10 @@ from precepts.audits.measures import Measure
 from precepts.stats import Moments, Stretch, cumulative_error, recalibration, reliability_metric
 from precepts.stats.abroca import abroca_metric
 from precepts.stats.calibration_curve import ecce_metric, recalibration_metric
-from precepts.stats.dispersion import Estimate, dispersion_metric, of_auc, of_gap, of_rate
 from precepts.stats.distributions import FloatArray
 from precepts.stats.group_auc import auc_metric, auc_of_counts
 from precepts.stats.ratios import gap_metric, rate_metric
+from precepts.stats.spread import Estimate, dispersion_metric, of_auc, of_gap, of_rate
 from precepts.stats.weighted import WeightedSide, weighted_metric
 from precepts.types import Metric
 

@@ -22,7 +22,7 @@ Estimators: `wilson@1` `newcombe@1` `paired_difference@1` `percentile@1` `bca@1`
 `cohens_kappa@1` `krippendorff@1` `brier@1` `rogan_gladen@1` `prevalence_bound@1` `ppi@1`
 `bradley_terry@1` `preference_h@1` `count@1`
 `corrected_detection@1` `probit_mixed@1` `dawid_skene@1` `weighted_group@1` `moment_mean@1` `abroca@1` `pooled_rate@1` `anytime_difference@1`
-`reliability@1` `dispersion@1` `detection_dispersion@1`
+`reliability@1` `dispersion@1` `detection_dispersion@1` `exposure@1`
 `crossed_mean@1` `crossed_difference@1` `crossed_pgr@1` `crossed_pgr_gain@1` `crossed_auroc@1` `crossed_auroc_pgr@1`.
 """
 
@@ -41,11 +41,11 @@ from precepts.stats.crossed import (
 )
 from precepts.stats.dawid_skene import DawidSkene, dawid_skene
 from precepts.stats.detection import Detection, detection, implied_cost_ratio, optimal_criterion
-from precepts.stats.dispersion import Estimate, between, detection_spread, dispersion_metric
 from precepts.stats.distributions import FloatArray
 from precepts.stats.e_process import difference_sequence, log_betting, log_e_difference
 from precepts.stats.evidence import lookup, matches, recompute, select_rows, tables_for, verify
 from precepts.stats.exact import fisher_mid_p
+from precepts.stats.exposure import exposure_estimate
 from precepts.stats.forecast import brier
 from precepts.stats.group_auc import CountedAuc, counted_auc
 from precepts.stats.moments import moment_mean
@@ -98,6 +98,7 @@ from precepts.stats.rogan_gladen import (
 from precepts.stats.rows import Row
 from precepts.stats.seeds import crossed_means
 from precepts.stats.seeds_auroc import crossed_aurocs
+from precepts.stats.spread import Estimate, between, detection_spread, dispersion_metric
 from precepts.stats.tail import goodness, worst_mean
 from precepts.stats.threshold import maximin_threshold
 from precepts.stats.trade_off import Ratings, Statistic, TradeOff, Trading, metric_of, trade_off, trading
@@ -165,6 +166,7 @@ __all__ = [
     "estimate",
     "estimator",
     "estimators",
+    "exposure_estimate",
     "fisher_mid_p",
     "garwood_interval",
     "goodness",
