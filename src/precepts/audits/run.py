@@ -22,11 +22,16 @@ from precepts.audits.raters import screen_raters
 from precepts.audits.regression import audit_errors, error_cells
 from precepts.audits.report import Report, html, markdown
 from precepts.audits.sources import SOURCES
-from precepts.audits.tables import partition_files, partitions, read_table
+from precepts.audits.tables import partition_files, partitions, read_table, with_membership
 from precepts.audits.verdicts import Finding, adjusted
 from precepts.runs import Run, command_line, file_digest, to_json, write_atomic
 from precepts.types import Evidence, Input, content_key
 from precepts.workers import Spread, here
+
+_MEMBERSHIP = (
+    "Group membership is a probability, and each row counts in every group by it. Where errors of membership go with outcomes or "
+    "decisions, such numbers are off by an amount that these data cannot show."
+)
 
 
 class Audited(NamedTuple):
@@ -144,16 +149,15 @@ def _model(
         cells = model_cells(part.table, part.decision, where=source, pieces=part.pieces, over=over)
         run.write(part.name, cells.rows())
         # The digest is that of the record as it was frozen, not of a part's.
-        found = audit_model(cells, part.decision, _input(run, part.name), model=source, part=part.slice)
-        stamp = {"policy": record.digest}
+        found = _stamped(
+            audit_model(cells, part.decision, _input(run, part.name), model=source, part=part.slice), record.digest
+        )
         report.groups.extend({**part.slice, **one._asdict()} for one in found.groups)
-        report.levels.extend(row.model_copy(update=stamp) for row in found.levels)
-        report.contrasts.extend(row.model_copy(update=stamp) for row in found.contrasts)
-        curves += [row.model_copy(update=stamp) for row in found.curves]
-        spreads += [row.model_copy(update=stamp) for row in found.spreads]
-        findings += [
-            one.model_copy(update={"evidence": one.evidence.model_copy(update=stamp)}) for one in found.findings
-        ]
+        report.levels.extend(found.levels)
+        report.contrasts.extend(found.contrasts)
+        curves += found.curves
+        spreads += found.spreads
+        findings += found.findings
         report.notes.extend(_notes(cells, found, part.slice))
     if record.columns.pair is not None:
         rows = pair_rows(table, record, where=source)
@@ -166,6 +170,18 @@ def _model(
         )
     report.notes.extend(_notes_of_record(record))
     return report._replace(findings=adjusted(findings), curves=curves, spreads=spreads)
+
+
+def _stamped(found: ModelAudit, digest: str) -> ModelAudit:
+    """The same numbers under the record of this digest."""
+
+    def stamp(rows: Sequence[Evidence]) -> list[Evidence]:
+        return [row.model_copy(update={"policy": digest}) for row in rows]
+
+    findings = [one.model_copy(update={"evidence": stamp([one.evidence])[0]}) for one in found.findings]
+    return ModelAudit(
+        found.groups, stamp(found.levels), stamp(found.contrasts), findings, stamp(found.curves), stamp(found.spreads)
+    )
 
 
 def _ranking(run: Run, table: pl.LazyFrame, source: str, record: Decision, frozen: Frozen) -> Report:
@@ -186,12 +202,19 @@ def _ranking(run: Run, table: pl.LazyFrame, source: str, record: Decision, froze
 def _regression(
     run: Run, table: pl.LazyFrame, source: str, record: Decision, frozen: Frozen, pieces: Sequence[pl.LazyFrame], over: Spread
 ) -> Report:  # fmt: skip
-    rows, groupings = error_cells(table, record, where=source, pieces=pieces, over=over)
+    pieces = tuple(with_membership(piece, record, where=source)[0] for piece in pieces)
+    table, weighted = with_membership(table, record, where=source)
+    rows, groupings = error_cells(table, weighted, where=source, pieces=pieces, over=over)
     run.write("cells", rows)
-    found = audit_errors(rows, groupings, record, _input(run), model=source)
+    # The digest is that of the record as it was frozen.
+    found = _stamped(audit_errors(rows, groupings, weighted, _input(run), model=source), record.digest)
     notes = [
         "Errors are predictions less outcomes, in their unit. Cells hold sums, so files of any size are read once."
     ]
+    if weighted.columns.weight:
+        notes.append("Rows are weighted; intervals are those of weighted means, linearised over rows.")
+    if record.membership:
+        notes.append(_MEMBERSHIP)
     groups = [one._asdict() for one in found.groups]
     return Report(
         "model", source, record, frozen, notes, groups, found.levels, found.contrasts, found.findings, [], spreads=found.spreads
@@ -224,10 +247,7 @@ def _notes_of_record(record: Decision) -> list[str]:
     if record.columns.weight:
         out.append("Rows are weighted; intervals are at the effective number of rows of each group, (Σw)² / Σw².")
     if record.membership:
-        out.append(
-            "Group membership is a probability, and each row counts in every group by it. Where errors of membership go with outcomes or "
-            "decisions, such numbers are off by an amount that these data cannot show."
-        )
+        out.append(_MEMBERSHIP)
     if record.columns.stage:
         out.append("Stages in their order: the rows of a stage are those that reached it.")
     return out

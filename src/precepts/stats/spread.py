@@ -14,13 +14,14 @@ from typing import NamedTuple, cast
 import numpy as np
 
 from precepts.stats.crossed import Sampled, nearest_correlation
-from precepts.stats.distributions import FloatArray, chi_square_tail, critical_z, root_between
+from precepts.stats.distributions import FloatArray, chi_square_tail, critical_t, critical_z, root_between
 from precepts.stats.group_auc import auc_of_counts
+from precepts.stats.moments import SUM_KEYS, WeightedSums
 from precepts.stats.rates import wilson_interval
 from precepts.stats.ratios import Moments, mean_interval
 from precepts.stats.registry import Interval, Params, as_metric, choice_option, estimator
 from precepts.stats.rows import Row, read_columns
-from precepts.stats.trade_off import Statistic, Trading, num_unscored_in, ratings_of, trade_off, trading
+from precepts.stats.trade_off import Statistic, Trading, ratings_of, trade_off, trading
 from precepts.types import Metric
 
 _LEVEL = 0.95  # of the group's own interval, whose width stands for its noise
@@ -67,6 +68,14 @@ def of_mean(total: float, squares: float, n: float) -> Estimate | None:
     """A mean from sums; None below two values, or where they do not vary."""
     limits = mean_interval(total, squares, n, level=_LEVEL)
     return None if limits is None else _estimate(total / n, (squares / n - (total / n) ** 2) / (n - 1), limits)
+
+
+def of_weighted_mean(sums: WeightedSums, n: float) -> Estimate | None:
+    """A mean of weighted values; None below two, or where they do not vary."""
+    if n < 2 or not min(sums.weight, sums.squares) > 0 or not (variance := sums.variance(n)) > 1e-300:
+        return None
+    half = critical_t(_LEVEL, df=max(1, int(sums.effective - 1 + 1e-9))) * math.sqrt(variance)
+    return _estimate(sums.mean, variance, (sums.mean - half, sums.mean + half))
 
 
 def between(values: FloatArray, variance: FloatArray, wide: FloatArray, *, level: float) -> tuple[float, Interval]:
@@ -149,18 +158,19 @@ def dispersion_estimate(rows: Sequence[Row], *, params: Params, seed: int, level
     """Standard deviation (`sd`, default) or unbiased `variance` between arms of a `rate`, calibration `gap`, `auc` or `mean`.
 
     Keys as `group_rate@1`, `calibration_gap@1`, `group_auc@2` and `moment_mean@1` read them; with `weights: given` as
-    `weighted_group@1` does, each arm at its effective number of rows. Limits: see `between`. An arm whose noise cannot be told
+    `weighted_group@1` does, each arm at its effective number of rows, and of a mean as `weighted_mean@1`
+    does. Limits: see `between`. An arm whose noise cannot be told
     (one row, or of an AUC one row of an outcome) takes no part.
     """
     measure = choice_option(params, "measure", ("rate", "gap", "auc", "mean"))
     weighted = choice_option(params, "weights", ("none", "given")) == "given"
     filled = [{**row, "count": row.get("count", 1)} for row in rows]
-    keys = {"rate": ("score",), "mean": ("score", "score_b")}.get(measure, ("score", "label"))
-    read = read_columns(
-        filled, *keys, "count", *(("score_b", "score_c") if weighted else ()), positive=params.get("positive")
-    )
+    sums_given = weighted and measure == "mean"
+    keys = {"rate": ("score",), "mean": SUM_KEYS if weighted else ("score", "score_b")}.get(measure, ("score", "label"))
+    further = ("score_b", "score_c") if weighted and not sums_given else ()
+    read = read_columns(filled, *keys, "count", *further, positive=params.get("positive"))
     count = read.column(len(keys))
-    weight, squares = (read.column(len(keys) + 1), read.column(len(keys) + 2)) if weighted else (count, count)
+    weight, squares = (read.column(len(keys) + 1), read.column(len(keys) + 2)) if further else (count, count)
     names = sorted({str(row.get("arm")) for row in read.rows})
     arm = np.array([str(row.get("arm")) for row in read.rows])
     place = np.unique(read.column(0), return_inverse=True)[1] if read.n else np.zeros(0, dtype=np.int64)
@@ -172,7 +182,10 @@ def dispersion_estimate(rows: Sequence[Row], *, params: Params, seed: int, level
         factor = max(total / float(squares[mine].sum()), 1 / total) if total > 0 else 0.0
         size, score = weight[mine] * factor, read.column(0)[mine]
         label = read.column(1)[mine] if measure in ("gap", "auc") else np.zeros(size.size)
-        if measure == "mean":
+        if sums_given:
+            sums = WeightedSums(*(float(read.column(k)[mine].sum()) for k in range(5)))
+            found.append(of_weighted_mean(sums, float(count[mine].sum())))
+        elif measure == "mean":
             found.append(of_mean(float(score.sum()), float(read.column(1)[mine].sum()), float(size.sum())))
         elif measure == "auc":
             sides = [
@@ -212,12 +225,14 @@ def detection_dispersion(rows: Sequence[Row], *, params: Params, seed: int, leve
     statistic = cast("Statistic", choice_option(params, "statistic", ("dprime", "criterion")))
     sampled = cast("Sampled", choice_option(params, "sampled", ("both", "a", "b", "rows")))
     ratings, names = ratings_of(rows, params)
-    found = trading(ratings, len(names))
-    made = detection_spread(found, statistic, range(len(names)), sampled=sampled, level=level)
+    n = int(ratings.times.sum())
+    total = sum(int(cast("float", row.get("count", 1))) for row in rows)
+    made = None
+    if n:
+        found = trading(ratings, len(names))
+        made = detection_spread(found, statistic, range(len(names)), sampled=sampled, level=level)
     what = choice_option(params, "dispersion", ("sd", "variance"))
-    return detection_spread_metric(
-        made, what, n=int(found.totals.sum()), num_unscored=num_unscored_in(rows), level=level
-    )
+    return detection_spread_metric(made, what, n=n, num_unscored=total - n, level=level)
 
 
 def detection_spread_metric(
