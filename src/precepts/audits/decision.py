@@ -135,6 +135,8 @@ class Decision(Frozen):
     pool_intersections: bool = False
     """Whether verdicts on rates of intersections rest on partially pooled rates, and not on each one's own rows alone."""
     smallest_cell: int = Field(default=1, ge=1)
+    suppress_below: int | None = Field(default=None, ge=2)
+    """Counts from 1 to below it are not printed, nor what they would follow from; cells and evidence keep them."""
     sampling: str = Field(min_length=1)
     generalise_to: Literal["items", "raters", "raters and items", "neither"] = "raters and items"
     escalate_to: str = Field(min_length=1)

@@ -51,6 +51,8 @@ def number(value: float | None, *, sign: bool = False) -> str:
 
 def interval(row: Evidence, *, sign: bool = False) -> str:
     """`0.12 [0.03, 0.21]`, or the value alone where the rows cannot tell its interval."""
+    if row.unit == "suppressed":
+        return row.unit
     if row.low is None or row.high is None:
         return number(row.value, sign=sign)
     return f"{number(row.value, sign=sign)} [{number(row.low, sign=sign)}, {number(row.high, sign=sign)}]"
@@ -120,6 +122,10 @@ def level_table(
     return header, body
 
 
+def _size(row: Evidence) -> str:
+    return "–" if row.unit == "suppressed" else f"{row.n:,}"
+
+
 def finding_table(findings: Sequence[Finding]) -> tuple[list[str], list[list[str]]]:
     """Header and rows of the verdicts."""
     order = ("outside margin", "not enough data", "within margin")
@@ -129,7 +135,7 @@ def finding_table(findings: Sequence[Finding]) -> tuple[list[str], list[list[str
         [
             one.grouping, one.group, ", ".join(filter(None, [title(one.measure), part_of(one.evidence)])), one.kind,
             interval(one.evidence, sign=one.kind != "bar"),
-            f"{'' if one.kind == 'bar' else '±'}{number(one.margin)}", f"{one.evidence.n:,}",
+            f"{'' if one.kind == 'bar' else '±'}{number(one.margin)}", _size(one.evidence),
             "–" if one.p_bh is None else f"{one.p_bh:.2g}" if one.p_bh > 1e-99 else "< 1e-99", one.verdict, more(one),
         ]
         for one in findings
@@ -162,7 +168,7 @@ def gap_table(rows: Sequence[Evidence]) -> tuple[list[str], list[list[str]]]:
     header = ["grouping", "group", "measure", "rater", "value", "n"]
     return header, [
         [row.slice["grouping"], row.slice["group"], title(row.claim.rsplit("/", 1)[1]), row.slice.get("rater", "–"),
-         interval(row, sign=True), f"{row.n:,}"]
+         interval(row, sign=True), _size(row)]
         for row in rows
     ]  # fmt: skip
 

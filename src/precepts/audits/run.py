@@ -22,6 +22,7 @@ from precepts.audits.raters import screen_raters
 from precepts.audits.regression import audit_errors, error_cells
 from precepts.audits.report import Report, html, markdown
 from precepts.audits.sources import SOURCES
+from precepts.audits.suppression import suppressed
 from precepts.audits.tables import partition_files, partitions, read_table, with_membership
 from precepts.audits.verdicts import Finding, adjusted
 from precepts.runs import Run, command_line, file_digest, to_json, write_atomic
@@ -74,6 +75,7 @@ def run_audit(kind: str, source: str, *, decision: Path, out: Path, over: Spread
         seen = {to_json(row) for row in evidence}
         evidence += [one.evidence for one in report.findings if to_json(one.evidence) not in seen]
         run.write("evidence", evidence)
+        report = suppressed(report)
         write_atomic(out / "audit.json", to_json(report.document(), indent=1) + "\n")
         write_atomic(out / "audit.md", markdown(report))
         write_atomic(out / "audit.html", html(report))
