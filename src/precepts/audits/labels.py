@@ -14,13 +14,13 @@ import numpy as np
 
 from precepts.audits.decision import Decision
 from precepts.audits.label_cells import SAMPLED, LabelCells, View, ratings, views
+from precepts.audits.label_pooling import pooled_levels, spread_rows
 from precepts.audits.tables import is_missing
-from precepts.audits.verdicts import BETWEEN, SPREADS, Finding, Verdict, above, adjusted, times_more, within
+from precepts.audits.verdicts import Finding, Verdict, above, adjusted, times_more, within
 from precepts.errors import InputError
 from precepts.stats import Statistic, Trading, max_t_critical, metric_of, nearest_correlation, trade_off, trading
 from precepts.stats.crossed import Sampled
 from precepts.stats.distributions import NORMAL, critical_t
-from precepts.stats.spread import detection_spread, detection_spread_metric
 from precepts.stats.trade_off import Ratings, num_unscored_in
 from precepts.types import Evidence, Input
 
@@ -178,7 +178,8 @@ class _Grouping:
             "hit_rate", "correct_rejection_rate", "dprime", "criterion", "log_cost_ratio", "excess_criterion"
         )  # fmt: skip
         level = 1 - self.decision.alpha
-        return [self._evidence(s, arm, level=level)[0] for arm in range(len(self.names)) for s in statistics]
+        alone = [self._evidence(s, arm, level=level)[0] for arm in range(len(self.names)) for s in statistics]
+        return alone + pooled_levels(self.rows, self.grouping, self.names, self.view, self.decision, self.input)
 
     def gaps(self) -> tuple[list[Evidence], list[Finding]]:
         """Each group against the mean of the others, with intervals that hold all at once; and for these raters alone."""
@@ -204,32 +205,13 @@ class _Grouping:
         return evidence, findings
 
     def spreads(self) -> list[Evidence]:
-        """How far the groups lie apart in d′ and in c: standard deviation between them, and the unbiased variance."""
-        out: list[Evidence] = []
-        if len(self.full) < 2:
-            return out
-        level, unscored = 1 - self.decision.alpha, sum(self.unscored[name] for name in self.names)
-        for statistic in _CONTRASTS:
-            made = detection_spread(self.found, statistic, self.full, sampled=self.sampled, level=level)
-            for what, end in SPREADS.items():
-                metric = detection_spread_metric(
-                    made, what, n=int(self.found.totals.sum()), num_unscored=unscored, level=level
-                )
-                fields = metric.model_dump(
-                    include={"value", "low", "high", "level", "n", "n_unscored", "unit", "estimator"}
-                )
-                params = {**self._params(statistic, 0), "dispersion": what}
-                params.pop("of")
-                slices = {"grouping": self.grouping, "group": BETWEEN} | (
-                    {"label": self.view.name} if self.view.name else {}
-                )
-                out.append(
-                    Evidence(
-                        claim=f"audit/labels/{statistic}{end}", slice=slices, better="lower", params=params, inputs=(self.input,),
-                        model="raters", policy=self.decision.digest, **fields,
-                    )
-                )  # fmt: skip
-        return out
+        """How far the groups lie apart in d′ and in c."""
+        params = {name: value for name, value in self._params("dprime", 0).items() if name != "of"}
+        unscored = sum(self.unscored[name] for name in self.names)
+        return spread_rows(
+            self.found, self.full, self.grouping, self.view, self.decision, self.input, sampled=self.sampled, params=params,
+            num_unscored=unscored,
+        )  # fmt: skip
 
     def trade_offs(self) -> list[Finding]:
         """Each group's revealed costs against the decided ones."""

@@ -134,6 +134,14 @@ def sections(report: Report) -> list[dict[str, Any]]:
                     level_table(report.levels, grouping, part),
                 )
             )
+            pooled = level_table(report.levels, grouping, part, pooled=True)
+            if pooled[1]:
+                text = (
+                    "Each rate drawn towards what its parts predict, the more the fewer ratings it has. Intervals hold for "
+                    f"{percent} of groups on average, if ratings are independent: raters and items that differ are not allowed for. "
+                    "Description; verdicts rest on each group's own ratings."
+                )
+                out.append(_section(f"Small intersections, partially pooled, {by}", text, pooled))
             continue
         if report.decision.score == "ranking":
             text = f"Who gets how much of the attention that lists give? One by one, {percent} intervals; lists are what was sampled."

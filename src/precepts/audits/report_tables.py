@@ -11,6 +11,7 @@ from precepts.types import Evidence
 
 TITLES: Mapping[str, str] = {
     "hit_rate": "hit rate", "correct_rejection_rate": "correct rejections", "dprime": "d′", "criterion": "criterion c",
+    "false_alarm_rate": "false alarms",
     "log_cost_ratio": "ln revealed / decided cost ratio", "excess_criterion": "c less optimal c", "cost_ratio": "ln cost ratio",
     "base_rate": "outcome rate", "calibration": "over-prediction", "threshold_outcome": "over-prediction at the threshold",
     "auc": "AUC", "selection_rate": "selection rate", "true_positive_rate": "true positive rate",
