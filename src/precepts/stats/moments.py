@@ -75,7 +75,7 @@ class WeightedSums(NamedTuple):
         return max(0.0, spread) / self.weight**2 * n / (n - 1) if n > 1 else math.nan
 
 
-SUM_KEYS = ("score", "score_b", "score_c", "score_d", "score_e")
+SUM_KEYS: tuple[str, ...] = ("score", "score_b", "score_c", "score_d", "score_e")
 """Where a row has `WeightedSums`, in their order."""
 
 

@@ -210,7 +210,13 @@ def detection_spread(
     if len(known) < 2:
         return None
     jacobian = np.stack([each.gradient for each in known])
-    correlation = nearest_correlation(jacobian @ found.covariance.matrix(sampled) @ jacobian.T)
+    shared = jacobian @ found.covariance.matrix(sampled) @ jacobian.T
+    alone = np.diag(jacobian @ found.covariance.row @ jacobian.T)
+    # A two-way variance can come out near 0 or below; an arm's is at least that of independent ratings, as in `trade_off`.
+    scale = np.sqrt(np.maximum(np.diag(shared), np.maximum(alone, 1e-300)))
+    correlation = shared / np.outer(scale, scale)
+    np.fill_diagonal(correlation, 1.0)
+    correlation = nearest_correlation(correlation)
     error = np.array([each.error for each in known])
     covariance = correlation * error * error[:, None]
     return between(np.array([each.value for each in known]), covariance, covariance, level=level)
