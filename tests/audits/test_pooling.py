@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import polars as pl
+import pytest
 
-from precepts.audits import Decision, ModelAudit, audit_model, model_cells
+from precepts.audits import Decision, ModelAudit, audit_model, model_cells, run_audit
+from precepts.stats import verify
 from precepts.types import Input
 
 Record = Callable[..., Decision]
@@ -51,3 +54,30 @@ def test_verdicts_rest_on_pooled_rates_where_the_record_says_so(record: Record) 
     smallest = [next(one.evidence for one in found if one.group == "c × z") for found in (raw, pooled)]
     assert [one.estimator for one in smallest] == ["group_rate@1", "pooled_rate@1"]
     assert smallest[1].high - smallest[1].low < 0.8 * (smallest[0].high - smallest[0].low)
+
+
+def test_rates_of_raters_on_intersections_are_pooled_and_verify(
+    tmp_path: Path, record_file: Callable[..., Path]
+) -> None:
+    rng = np.random.default_rng(6)
+    rows = [
+        {"item": f"{a}{b}{i}", "rater": str(r), "gold": i % 2, "a": a, "b": b, "label": int(rng.random() < (0.8 if i % 2 else 0.2))}
+        for a, one in zip("pqr", (60, 30, 6), strict=True) for b, two in zip("xyz", (1.0, 0.5, 0.34), strict=True)
+        for i in range(int(one * two)) for r in range(3)
+    ]  # fmt: skip
+    pl.DataFrame(rows).write_csv(tmp_path / "r.csv")
+    path = record_file(groups=["a", "b"], intersections=True, generalise_to="items", margins={"criterion": 0.3})
+    done = run_audit("labels", str(tmp_path / "r.csv"), decision=path, out=tmp_path / "run")
+    by = {(row.claim.rsplit("/", 1)[1], row.slice["group"]): row for row in done.report.levels}
+    raw, pooled = by["hit_rate", "r × z"], by["hit_rate_pooled", "r × z"]
+    assert raw.n == pooled.n == 3
+    assert pooled.high - pooled.low < 0.7 * (raw.high - raw.low)
+    assert abs(pooled.value - 0.8) < 0.12
+    assert by["false_alarm_rate_pooled", "p × x"].value == pytest.approx(
+        1 - by["correct_rejection_rate", "p × x"].value, abs=0.05
+    )
+    assert ("hit_rate_pooled", "p") not in by
+    for row in [row for row in done.report.levels if row.claim.endswith("_pooled")]:
+        assert verify(row, root=done.run.path) == []
+    assert "Small intersections, partially pooled, by a × b" in (done.run.path / "audit.html").read_text("utf-8")
+    assert not any("pooled" in one.measure for one in done.report.findings)

@@ -16,6 +16,9 @@ from precepts.stats.distributions import FloatArray
 from precepts.workers import Spread, here
 
 _MOST_SCORES = 1000
+MOST_STRETCHES = 10
+"""Points of a reliability curve: stretches of scores that hold about as many rows each, of everyone together."""
+_LEAST_IN_STRETCH = 50
 _LOOKED_AT = 200_000
 """Rows looked at to tell whether scores are few; all are counted whatever they say."""
 MOST_GROUPS = 2000
@@ -26,7 +29,7 @@ class ModelCells(NamedTuple):
     """Counted cells: one row a combination of groups, score, decision and outcome."""
 
     frame: pl.DataFrame
-    """Columns: the groupings; `bin`, `score` (mean in the cell), `decision`, `outcome`, `near`, `count`, `score_sum`."""
+    """Columns: the groupings; `bin`, `score` (mean in the cell), `decision`, `outcome`, `near`, `stretch`, `count`, `score_sum`."""
     groupings: tuple[str, ...]
     exact: bool
     """Whether a cell holds one score; else scores share 1000 bins of equal width."""
@@ -41,7 +44,7 @@ class ModelCells(NamedTuple):
 
     def rows(self) -> list[dict[str, Any]]:
         """The cells as records, as Evidence reads them."""
-        keys = ["bin", "score", "expected", "decision", "outcome", "correct", "cost", "near", "count"]
+        keys = ["bin", "score", "expected", "decision", "outcome", "correct", "cost", "near", "stretch", "count"]
         keys += [name for name in self.frame.columns if name.startswith("at_") or name in ("weight", "weight_sq")]
         return [
             {"groups": {name: row[name] for name in self.groupings}, **{key: row[key] for key in keys}}
@@ -225,6 +228,7 @@ def _derived(frame: pl.DataFrame, groupings: tuple[str, ...], decision: Decision
     false_negative = (pl.col("decision") == 0) & (pl.col("outcome") == 1)
     return (
         frame.join(pooled, on="bin", how="left")
+        .join(_stretches(known), on="bin", how="left")
         .with_columns(
             score=pl.when(pl.col("bin").is_not_null()).then(pl.col("score_sum") / pl.col("count")),
             correct=(pl.col("decision") == pl.col("outcome")).cast(pl.Int64),
@@ -233,6 +237,15 @@ def _derived(frame: pl.DataFrame, groupings: tuple[str, ...], decision: Decision
         )
         .sort(keys)
     )  # fmt: skip
+
+
+def _stretches(known: pl.DataFrame) -> pl.DataFrame:
+    """The stretch of every bin, from 1: up to ten with about as many rows, the same for all groups, and no bin in two of them."""
+    sizes = known.group_by("bin").agg(size=pl.col("count").sum()).sort("bin")
+    total = int(sizes["size"].sum())
+    number = max(1, min(MOST_STRETCHES, total // _LEAST_IN_STRETCH))
+    middle = (pl.col("size").cum_sum() - pl.col("size") / 2) * number / max(1, total)
+    return sizes.select("bin", stretch=middle.floor().rank("dense").cast(pl.Int64))
 
 
 def contrasted(group: str) -> bool:

@@ -27,6 +27,7 @@ LABEL_MARGINS = ("dprime", "criterion", "cost_ratio")
 MODEL_MARGINS = (
     "calibration", "threshold_outcome", "selection_rate", "true_positive_rate", "false_positive_rate", "precision",
     "accuracy", "cost", "auc", "abroca", "counterfactual", "mean_error",
+    "exposure_representation", "exposure_merit",
 )  # fmt: skip
 """Margins of an audit of a model, in the unit of the measure."""
 BARS = ("hit_rate", "correct_rejection_rate", "true_positive_rate", "true_negative_rate", "precision", "accuracy")
@@ -74,7 +75,18 @@ class Columns(Frozen):
     weight: str | None = None
     stage: str | None = None
     pair: str | None = None
+    list: str | None = None
+    """With `score: ranking`, which list (a query, a page, a day) a row is of."""
+    position: str | None = None
+    """Its place there, 1 the first; without it lists are ordered by score."""
     positive: tuple[str, ...] = ()
+
+
+class Exposure(Frozen):
+    """How attention falls with the place in a list: 1 / log2(1 + place) as in DCG, or 1 / place; none beyond `top` places."""
+
+    discount: Literal["logarithmic", "reciprocal"] = "logarithmic"
+    top: int | None = Field(default=None, ge=1)
 
 
 class GoldAccuracy(Frozen):
@@ -106,8 +118,10 @@ class Decision(Frozen):
     """No truth is known of any rating: shares then come from agreement alone, and there are no verdicts."""
     gold_accuracy: dict[str, GoldAccuracy] = Field(default_factory=dict)
     """Accuracy of the gold label by group, or for all under `all`."""
-    score: Literal["probability", "rank", "value"] = "probability"
-    """`value`: outcome and score are numbers on one scale (regression), and errors are their differences."""
+    score: Literal["probability", "rank", "value", "ranking"] = "probability"
+    """`value`: outcome and score are numbers on one scale (regression), and errors are their differences. `ranking`: scores or
+    positions order lists, the outcome is merit (0 or more), and what is audited is exposure."""
+    exposure: Exposure = Exposure()
     membership: dict[str, dict[str, str]] = Field(default_factory=dict)
     """By group column that the table lacks, the column that holds each group's probability for a row."""
     prevalence: Share | None = None
@@ -121,6 +135,8 @@ class Decision(Frozen):
     pool_intersections: bool = False
     """Whether verdicts on rates of intersections rest on partially pooled rates, and not on each one's own rows alone."""
     smallest_cell: int = Field(default=1, ge=1)
+    suppress_below: int | None = Field(default=None, ge=2)
+    """Counts from 1 to below it are not printed, nor what they would follow from; cells and evidence keep them."""
     sampling: str = Field(min_length=1)
     generalise_to: Literal["items", "raters", "raters and items", "neither"] = "raters and items"
     escalate_to: str = Field(min_length=1)
@@ -158,6 +174,14 @@ class Decision(Frozen):
             )
         if len(self.levels) == 1 or len(self.classes) == 1:
             raise ValueError("`levels` and `classes` need at least two values")
+        if self.score == "ranking":
+            if self.columns.list is None:
+                raise ValueError("`score: ranking` needs to know the lists: give `columns: {list: query}`")
+            plain = not (
+                self.classes or self.membership or self.columns.weight or self.columns.stage or self.columns.pair
+            )
+            if not plain:
+                raise ValueError("`score: ranking` takes no classes, membership, weight, stage or pair")
         if len(self.membership) > 1 or any(name not in self.groups for name in self.membership):
             raise ValueError("`membership` gives the probabilities of one of `groups`")
         for place in self.population:

@@ -14,6 +14,7 @@ import numpy as np
 
 from precepts.audits.decision import Decision
 from precepts.audits.label_cells import SAMPLED, LabelCells, View, ratings, views
+from precepts.audits.label_pooling import pooled_levels, spread_rows
 from precepts.audits.tables import is_missing
 from precepts.audits.verdicts import Finding, Verdict, above, adjusted, times_more, within
 from precepts.errors import InputError
@@ -52,6 +53,8 @@ class LabelAudit(NamedTuple):
     levels: list[Evidence]
     contrasts: list[Evidence]
     findings: list[Finding]
+    spreads: Sequence[Evidence] = ()
+    """How far groups lie apart in d′ and c."""
 
 
 def audit_labels(cells: LabelCells, decision: Decision, source: Input) -> LabelAudit:
@@ -60,6 +63,7 @@ def audit_labels(cells: LabelCells, decision: Decision, source: Input) -> LabelA
     levels: list[Evidence] = []
     contrasts: list[Evidence] = []
     findings: list[Finding] = []
+    spreads: list[Evidence] = []
     if decision.without_gold:
         return LabelAudit(_groups_without_gold(cells), [], [], [])
     asked = views(decision)
@@ -70,9 +74,10 @@ def audit_labels(cells: LabelCells, decision: Decision, source: Input) -> LabelA
             levels += one.levels()
             gaps, found = one.gaps()
             contrasts += gaps
+            spreads += one.spreads()
             # A scale was decided on at one cut; what lies at the others is description.
             findings += [*found, *one.trade_offs(), *one.bars()] if view == asked[0] or decision.classes else []
-    return LabelAudit(groups, levels, contrasts, adjusted(findings))
+    return LabelAudit(groups, levels, contrasts, adjusted(findings), spreads)
 
 
 class _Grouping:
@@ -173,7 +178,8 @@ class _Grouping:
             "hit_rate", "correct_rejection_rate", "dprime", "criterion", "log_cost_ratio", "excess_criterion"
         )  # fmt: skip
         level = 1 - self.decision.alpha
-        return [self._evidence(s, arm, level=level)[0] for arm in range(len(self.names)) for s in statistics]
+        alone = [self._evidence(s, arm, level=level)[0] for arm in range(len(self.names)) for s in statistics]
+        return alone + pooled_levels(self.rows, self.grouping, self.names, self.view, self.decision, self.input)
 
     def gaps(self) -> tuple[list[Evidence], list[Finding]]:
         """Each group against the mean of the others, with intervals that hold all at once; and for these raters alone."""
@@ -197,6 +203,15 @@ class _Grouping:
             if statistic in self.decision.margins:
                 findings.append(self._finding("gap", statistic, row, estimate, self.decision.margins[statistic]))
         return evidence, findings
+
+    def spreads(self) -> list[Evidence]:
+        """How far the groups lie apart in d′ and in c."""
+        params = {name: value for name, value in self._params("dprime", 0).items() if name != "of"}
+        unscored = sum(self.unscored[name] for name in self.names)
+        return spread_rows(
+            self.found, self.full, self.grouping, self.view, self.decision, self.input, sampled=self.sampled, params=params,
+            num_unscored=unscored,
+        )  # fmt: skip
 
     def trade_offs(self) -> list[Finding]:
         """Each group's revealed costs against the decided ones."""

@@ -34,6 +34,8 @@ class Measure(NamedTuple):
             params["label"] = self.label
         if self.statistic:
             params["statistic"] = self.statistic
+        if self.estimator == "reliability@1" and decision.columns.weight is not None:
+            return self.estimator, params | {"score_b": "weight", "score_c": "weight_sq", "weights": "given"}
         if (measure := self.weighted(decision)) is None:
             return self.estimator, params
         params |= {"score_b": "weight", "score_c": "weight_sq", "measure": measure}
@@ -77,6 +79,25 @@ def described(decision: Decision) -> list[Measure]:
             Measure(f"precision_{act}", "group_rate@1", "outcome", None, {act: 1}, "higher"),
         ]
     return out
+
+
+def dispersed(measure: Measure, decision: Decision) -> dict[str, Any]:
+    """Options of `dispersion@1` for the spread of a measure between groups."""
+    params: dict[str, Any] = {"score": measure.score, "count": "count", "measure": _WEIGHTED[measure.estimator]}
+    if measure.label:
+        params["label"] = measure.label
+    if decision.columns.weight is not None:
+        params |= {"score_b": "weight", "score_c": "weight_sq", "weights": "given"}
+    return params
+
+
+def reliability(decision: Decision, stretch: int) -> tuple[Measure, Measure]:
+    """A point of the reliability curve: the outcome rate in a stretch of scores, and what was predicted there."""
+    predicted, where = "score" if decision.score == "probability" else "expected", {"stretch": stretch}
+    return (
+        Measure("reliability", "reliability@1", predicted, "outcome", where, statistic="outcome"),
+        Measure("reliability_score", "reliability@1", predicted, "outcome", where, statistic="score"),
+    )
 
 
 def kept(row: Mapping[str, Any], where: Mapping[str, Any]) -> bool:

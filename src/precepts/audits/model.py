@@ -7,17 +7,17 @@ not. Both are shown, and verdicts are given only where the record set a margin.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from precepts.audits.cells import ModelCells, contrasted
 from precepts.audits.decision import Decision
-from precepts.audits.measures import Measure, described, measures
+from precepts.audits.measures import Measure, described, dispersed, measures, reliability
 from precepts.audits.sums import GroupSums
 from precepts.audits.tables import JOINED
-from precepts.audits.verdicts import Finding, above, adjusted, times_more, within
+from precepts.audits.verdicts import BETWEEN, SPREADS, Finding, above, adjusted, times_more, within
 from precepts.stats import max_t_critical, nearest_correlation, pooled_rates, wilson_interval
 from precepts.stats.distributions import NORMAL, critical_z
 from precepts.stats.pooled import MOST_GROUPS, no_rate, pooled_metric
@@ -26,6 +26,8 @@ from precepts.types import Evidence, Input, Metric
 _MOST_JOINT = 400  # contrasts whose joint law is simulated; beyond it the bound of Šidák, which needs none
 _MOST_HELD = 40_000_000  # contrasts × cells of which the joint law is made: 320 MB
 _DRAWS = 1000
+MOST_CURVES = 24
+"""Groups of a grouping whose reliability curves are made: the largest."""
 
 
 class ModelGroup(NamedTuple):
@@ -51,6 +53,10 @@ class ModelAudit(NamedTuple):
     levels: list[Evidence]
     contrasts: list[Evidence]
     findings: list[Finding]
+    curves: Sequence[Evidence] = ()
+    """Points of reliability curves: two rows a group and stretch of scores."""
+    spreads: Sequence[Evidence] = ()
+    """How far groups lie apart in each measure."""
 
 
 def audit_model(
@@ -60,14 +66,16 @@ def audit_model(
 
     `part` names the stage or the class that the cells are of, if there are several.
     """
-    out = ModelAudit([], [], [], [])
+    out, curves, spreads = ModelAudit([], [], [], []), list[Evidence](), list[Evidence]()
     for grouping in cells.groupings:
         one = _Grouping(GroupSums(cells, grouping), grouping, decision, source, model, part or {})
         out.groups.extend(one.groups())
         out.levels.extend(one.levels())
         out.contrasts.extend(one.gaps())
+        curves += one.curves()
+        spreads += one.spreads()
         out.findings.extend([*one.findings(out.contrasts), *one.achieved(), *one.bars()])
-    return out._replace(findings=adjusted(out.findings))
+    return out._replace(findings=adjusted(out.findings), curves=curves, spreads=spreads)
 
 
 class _Grouping:
@@ -131,6 +139,39 @@ class _Grouping:
         level, shown = 1 - self.decision.alpha, [*self.measures, *described(self.decision)]
         plain = [self._evidence(m, name, level=level) for name in self.names for m in shown]
         return plain + [self._drawn_together(m, name, level=level) for name in self.decided for m in self.pooled]
+
+    def curves(self) -> list[Evidence]:
+        """The reliability curve of each of the largest groups: the intervals of one curve's outcome rates hold at once (Šidák)."""
+        stretch = self.sums.column("stretch")
+        number = int(np.nan_to_num(stretch).max(initial=0))
+        size = self.sums.total(self.sums.count * ~np.isnan(stretch))
+        largest = sorted(range(len(self.names)), key=lambda place: -size[place])[:MOST_CURVES]
+        out: list[Evidence] = []
+        for name in (self.names[place] for place in sorted(largest)):
+            for one in range(1, number + 1):
+                rate, predicted = reliability(self.decision, one)
+                at_once = (1 - self.decision.alpha) ** (1 / number)
+                point = (
+                    self._evidence(rate, name, level=at_once),
+                    self._evidence(predicted, name, level=1 - self.decision.alpha),
+                )
+                at = {"stretch": f"{one} of {number}"}
+                out += [row.model_copy(update={"slice": {**row.slice, **at}}) for row in point if row.n]
+        return out
+
+    def spreads(self) -> list[Evidence]:
+        """How far the groups lie apart in each measure: standard deviation between them, and the unbiased variance."""
+        if len(self.decided) < 2:
+            return []
+        out: list[Evidence] = []
+        for measure in self.measures:
+            where = {**measure.where} | ({self.key: self.decided} if len(self.decided) < len(self.names) else {})
+            for statistic, end in SPREADS.items():
+                level, weighted = 1 - self.decision.alpha, measure.weighted(self.decision)
+                metric = self.sums.dispersion(measure, statistic, weighted=weighted, level=level)
+                params = dispersed(measure, self.decision) | {"arm": self.key, "statistic": statistic}
+                out.append(self._row(f"{measure.name}{end}", BETWEEN, metric, where, params, better="lower", gap=False))
+        return out
 
     def _drawn_together(self, measure: Measure, name: str, *, level: float, gap: bool = False) -> Evidence:
         """A rate of an intersection, or its gap, partially pooled over all intersections."""

@@ -14,7 +14,9 @@ import jinja2
 
 from precepts.audits.decision import Decision
 from precepts.audits.freeze import Frozen
+from precepts.audits.model import MOST_CURVES
 from precepts.audits.raters import Rater
+from precepts.audits.report_curves import curve_table, figures
 from precepts.audits.report_tables import (
     FURTHER,
     finding_table,
@@ -25,6 +27,7 @@ from precepts.audits.report_tables import (
     number,
     part_of,
     rater_table,
+    spread_table,
     title,
 )
 from precepts.audits.verdicts import Finding
@@ -47,6 +50,10 @@ class Report(NamedTuple):
     contrasts: list[Evidence]
     findings: list[Finding]
     raters: list[Rater]
+    curves: Sequence[Evidence] = ()
+    """Points of reliability curves."""
+    spreads: Sequence[Evidence] = ()
+    """How far groups lie apart in each measure."""
 
     def document(self) -> dict[str, Any]:
         """The audit as one JSON document."""
@@ -55,6 +62,8 @@ class Report(NamedTuple):
             "decision_sha256": self.frozen.sha256, "frozen_at": self.frozen.at, "notes": self.notes, "groups": self.groups,
             "levels": [row.model_dump(mode="json") for row in self.levels],
             "gaps": [row.model_dump(mode="json") for row in self.contrasts],
+            "curves": [row.model_dump(mode="json") for row in self.curves],
+            "dispersion": [row.model_dump(mode="json") for row in self.spreads],
             "findings": [row.model_dump(mode="json") for row in self.findings],
             "raters": [row.model_dump(mode="json") for row in self.raters],
             "verdicts": self.counts(), "open_questions": open_questions(self),
@@ -125,6 +134,18 @@ def sections(report: Report) -> list[dict[str, Any]]:
                     level_table(report.levels, grouping, part),
                 )
             )
+            pooled = level_table(report.levels, grouping, part, pooled=True)
+            if pooled[1]:
+                text = (
+                    "Each rate drawn towards what its parts predict, the more the fewer ratings it has. Intervals hold for "
+                    f"{percent} of groups on average, if ratings are independent: raters and items that differ are not allowed for. "
+                    "Description; verdicts rest on each group's own ratings."
+                )
+                out.append(_section(f"Small intersections, partially pooled, {by}", text, pooled))
+            continue
+        if report.decision.score == "ranking":
+            text = f"Who gets how much of the attention that lists give? One by one, {percent} intervals; lists are what was sampled."
+            out.append(_section(f"Exposure, {by}", text, level_table(report.levels, grouping, part)))
             continue
         text = f"Is a score the same risk in every group, and does it tell outcomes apart? One by one, {percent} intervals."
         out.append(
@@ -132,6 +153,15 @@ def sections(report: Report) -> list[dict[str, Any]]:
                 f"Calibration and discrimination, {by}", text, level_table(report.levels, grouping, part, scores=True)
             )
         )
+        curve = curve_table(report.curves, grouping, part)
+        if curve[1]:
+            text = (
+                "Predicted → came true, in stretches of scores that hold about as many rows each of everyone. Above the diagonal a group is "
+                f"under-predicted. The intervals of one curve hold at once at {percent}. Curves are description: they get no verdict."
+                + (f" Those of the {MOST_CURVES} largest groups." if len(curve[1]) >= MOST_CURVES else "")
+            )
+            drawn = figures(report.curves, grouping, part)
+            out.append(_section(f"Reliability curves, {by}", text, curve) | {"figures": drawn})
         text = (
             "Rates at the threshold: description, as they differ with outcome rates under an even-handed threshold too."
         )
@@ -150,6 +180,15 @@ def sections(report: Report) -> list[dict[str, Any]]:
                 )
             )
             out.append(_section(f"Small intersections, partially pooled, {by}", text, pooled))
+    for grouping, part in tables:
+        spread = spread_table(report.spreads, grouping, part)
+        if spread[1]:
+            text = (
+                "How far the groups' true values lie apart, sampling noise taken out, groups counting alike; 0 where they differ no more than "
+                f"noise makes them. Largest less smallest grows with noise and with the number of groups. One by one, {percent} "
+                "intervals; description, no verdict."
+            )
+            out.append(_section(f"Spread between groups, by {grouping}{f', {part}' if part else ''}", text, spread))
     if report.raters:
         text = "Raters whose rate in a group differs from the other raters' in the same group."
         out.append(_section("Raters to look at", text, rater_table(report.raters)))
@@ -165,7 +204,7 @@ def sections(report: Report) -> list[dict[str, Any]]:
 
 
 def _section(heading: str, text: str, table: tuple[list[str], list[list[str]]]) -> dict[str, Any]:
-    return {"heading": heading, "text": text, "header": table[0], "rows": table[1]}
+    return {"heading": heading, "text": text, "header": table[0], "rows": table[1], "figures": []}
 
 
 def markdown(report: Report) -> str:

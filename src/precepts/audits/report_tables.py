@@ -6,17 +6,20 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from precepts.audits.raters import Rater
-from precepts.audits.verdicts import Finding
+from precepts.audits.verdicts import SPREADS, Finding
 from precepts.types import Evidence
 
 TITLES: Mapping[str, str] = {
     "hit_rate": "hit rate", "correct_rejection_rate": "correct rejections", "dprime": "d′", "criterion": "criterion c",
+    "false_alarm_rate": "false alarms",
     "log_cost_ratio": "ln revealed / decided cost ratio", "excess_criterion": "c less optimal c", "cost_ratio": "ln cost ratio",
     "base_rate": "outcome rate", "calibration": "over-prediction", "threshold_outcome": "over-prediction at the threshold",
     "auc": "AUC", "selection_rate": "selection rate", "true_positive_rate": "true positive rate",
     "false_positive_rate": "false positive rate", "precision": "precision", "accuracy": "accuracy",
     "calibration_slope": "calibration slope", "calibration_intercept": "calibration intercept", "ecce": "ECCE",
-    "ecce_sigma": "ECCE in σ (1.6 by chance)",
+    "ecce_sigma": "ECCE in σ (1.6 by chance)", "exposure_share": "share of exposure", "item_share": "share of items",
+    "merit_share": "share of merit", "exposure_per_item_share": "exposure over items", "exposure_per_merit_share": "exposure over merit",
+    "exposure_representation": "exposure less items", "exposure_merit": "exposure less merit",
 }  # fmt: skip
 
 FURTHER = (
@@ -49,6 +52,8 @@ def number(value: float | None, *, sign: bool = False) -> str:
 
 def interval(row: Evidence, *, sign: bool = False) -> str:
     """`0.12 [0.03, 0.21]`, or the value alone where the rows cannot tell its interval."""
+    if row.unit == "suppressed":
+        return row.unit
     if row.low is None or row.high is None:
         return number(row.value, sign=sign)
     return f"{number(row.value, sign=sign)} [{number(row.low, sign=sign)}, {number(row.high, sign=sign)}]"
@@ -78,9 +83,12 @@ def title(measure: str) -> str:
     return measure.replace("_", " ")
 
 
+_NO_PART = ("grouping", "group", "rater", "stretch")
+
+
 def part_of(row: Evidence) -> str:
     """The stage, class or cut that a number is of, in words; empty where there is but one."""
-    return ", ".join(f"{key} {value}" for key, value in row.slice.items() if key not in ("grouping", "group", "rater"))
+    return ", ".join(f"{key} {value}" for key, value in row.slice.items() if key not in _NO_PART)
 
 
 _CALIBRATION = (
@@ -115,6 +123,10 @@ def level_table(
     return header, body
 
 
+def _size(row: Evidence) -> str:
+    return "–" if row.unit == "suppressed" else f"{row.n:,}"
+
+
 def finding_table(findings: Sequence[Finding]) -> tuple[list[str], list[list[str]]]:
     """Header and rows of the verdicts."""
     order = ("outside margin", "not enough data", "within margin")
@@ -124,7 +136,7 @@ def finding_table(findings: Sequence[Finding]) -> tuple[list[str], list[list[str
         [
             one.grouping, one.group, ", ".join(filter(None, [title(one.measure), part_of(one.evidence)])), one.kind,
             interval(one.evidence, sign=one.kind != "bar"),
-            f"{'' if one.kind == 'bar' else '±'}{number(one.margin)}", f"{one.evidence.n:,}",
+            f"{'' if one.kind == 'bar' else '±'}{number(one.margin)}", _size(one.evidence),
             "–" if one.p_bh is None else f"{one.p_bh:.2g}" if one.p_bh > 1e-99 else "< 1e-99", one.verdict, more(one),
         ]
         for one in findings
@@ -132,12 +144,32 @@ def finding_table(findings: Sequence[Finding]) -> tuple[list[str], list[list[str
     return header, body
 
 
+def spread_table(spreads: Sequence[Evidence], grouping: str, part: str = "") -> tuple[list[str], list[list[str]]]:
+    """Header and rows: one row a measure, the standard deviation between groups and the unbiased variance."""
+    rows = [row for row in spreads if row.slice["grouping"] == grouping and part_of(row) == part]
+    by: dict[str, dict[str, Evidence]] = {}
+    for row in rows:
+        name = row.claim.rsplit("/", 1)[1]
+        end = next(end for end in SPREADS.values() if name.endswith(end))
+        by.setdefault(name.removesuffix(end), {})[end] = row
+    sd, variance = SPREADS.values()
+    return ["measure", "standard deviation between groups", "variance between groups, unbiased", "n"], [
+        [
+            title(name),
+            interval(of[sd]),
+            "–" if (value := of[variance].value) is None else f"{value:.2g}",
+            f"{of[sd].n:,}",
+        ]
+        for name, of in by.items()
+    ]
+
+
 def gap_table(rows: Sequence[Evidence]) -> tuple[list[str], list[list[str]]]:
     """Header and rows of gaps that get no verdict."""
     header = ["grouping", "group", "measure", "rater", "value", "n"]
     return header, [
         [row.slice["grouping"], row.slice["group"], title(row.claim.rsplit("/", 1)[1]), row.slice.get("rater", "–"),
-         interval(row, sign=True), f"{row.n:,}"]
+         interval(row, sign=True), _size(row)]
         for row in rows
     ]  # fmt: skip
 

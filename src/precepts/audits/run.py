@@ -11,6 +11,7 @@ import polars as pl
 from precepts.audits.cells import SUPPRESSED, ModelCells, model_cells
 from precepts.audits.corrected_labels import corrected_labels
 from precepts.audits.decision import Decision, load_decision
+from precepts.audits.exposure import audit_exposure, exposure_cells
 from precepts.audits.freeze import Frozen, freeze
 from precepts.audits.label_cells import label_cells
 from precepts.audits.labels import Group, audit_labels
@@ -21,11 +22,17 @@ from precepts.audits.raters import screen_raters
 from precepts.audits.regression import audit_errors, error_cells
 from precepts.audits.report import Report, html, markdown
 from precepts.audits.sources import SOURCES
-from precepts.audits.tables import partition_files, partitions, read_table
+from precepts.audits.suppression import suppressed
+from precepts.audits.tables import partition_files, partitions, read_table, with_membership
 from precepts.audits.verdicts import Finding, adjusted
 from precepts.runs import Run, command_line, file_digest, to_json, write_atomic
-from precepts.types import Input, content_key
+from precepts.types import Evidence, Input, content_key
 from precepts.workers import Spread, here
+
+_MEMBERSHIP = (
+    "Group membership is a probability, and each row counts in every group by it. Where errors of membership go with outcomes or "
+    "decisions, such numbers are off by an amount that these data cannot show."
+)
 
 
 class Audited(NamedTuple):
@@ -58,10 +65,17 @@ def run_audit(kind: str, source: str, *, decision: Path, out: Path, over: Spread
         else:
             pieces = [] if source in SOURCES else partitions(Path(source))
             report = _model(run, table, source, record, frozen, pieces, over)
-        evidence = [*report.levels, *report.contrasts, *(r.evidence for r in report.raters)]
+        evidence = [
+            *report.levels,
+            *report.contrasts,
+            *report.curves,
+            *report.spreads,
+            *(r.evidence for r in report.raters),
+        ]
         seen = {to_json(row) for row in evidence}
         evidence += [one.evidence for one in report.findings if to_json(one.evidence) not in seen]
         run.write("evidence", evidence)
+        report = suppressed(report)
         write_atomic(out / "audit.json", to_json(report.document(), indent=1) + "\n")
         write_atomic(out / "audit.md", markdown(report))
         write_atomic(out / "audit.html", html(report))
@@ -101,7 +115,19 @@ def _labels(run: Run, table: pl.LazyFrame, source: str, record: Decision, frozen
     notes += [*_left_out(found.groups), *further.notes]
     groups = [one._asdict() for one in found.groups]
     levels, contrasts = [*found.levels, *further.levels], [*found.contrasts, *further.contrasts]
-    return Report("labels", source, record, frozen, notes, groups, levels, contrasts, found.findings, raters)
+    return Report(
+        "labels",
+        source,
+        record,
+        frozen,
+        notes,
+        groups,
+        levels,
+        contrasts,
+        found.findings,
+        raters,
+        spreads=found.spreads,
+    )
 
 
 def _left_out(groups: list[Group]) -> list[str]:
@@ -115,22 +141,25 @@ def _left_out(groups: list[Group]) -> list[str]:
 def _model(
     run: Run, table: pl.LazyFrame, source: str, record: Decision, frozen: Frozen, pieces: Sequence[pl.LazyFrame], over: Spread
 ) -> Report:  # fmt: skip
+    if record.score == "ranking":
+        return _ranking(run, table, source, record, frozen)
     if record.score == "value":
         return _regression(run, table, source, record, frozen, pieces, over)
     report = Report("model", source, record, frozen, [], [], [], [], [], [])
-    findings: list[Finding] = []
+    findings, curves, spreads = list[Finding](), list[Evidence](), list[Evidence]()
     for part in parts(table, record, where=source, pieces=pieces):
         cells = model_cells(part.table, part.decision, where=source, pieces=part.pieces, over=over)
         run.write(part.name, cells.rows())
         # The digest is that of the record as it was frozen, not of a part's.
-        found = audit_model(cells, part.decision, _input(run, part.name), model=source, part=part.slice)
-        stamp = {"policy": record.digest}
+        found = _stamped(
+            audit_model(cells, part.decision, _input(run, part.name), model=source, part=part.slice), record.digest
+        )
         report.groups.extend({**part.slice, **one._asdict()} for one in found.groups)
-        report.levels.extend(row.model_copy(update=stamp) for row in found.levels)
-        report.contrasts.extend(row.model_copy(update=stamp) for row in found.contrasts)
-        findings += [
-            one.model_copy(update={"evidence": one.evidence.model_copy(update=stamp)}) for one in found.findings
-        ]
+        report.levels.extend(found.levels)
+        report.contrasts.extend(found.contrasts)
+        curves += found.curves
+        spreads += found.spreads
+        findings += found.findings
         report.notes.extend(_notes(cells, found, part.slice))
     if record.columns.pair is not None:
         rows = pair_rows(table, record, where=source)
@@ -142,20 +171,56 @@ def _model(
             "Counterfactual gaps compare texts within pairs: they are no function of cells, and the rows are kept."
         )
     report.notes.extend(_notes_of_record(record))
-    return report._replace(findings=adjusted(findings))
+    return report._replace(findings=adjusted(findings), curves=curves, spreads=spreads)
+
+
+def _stamped(found: ModelAudit, digest: str) -> ModelAudit:
+    """The same numbers under the record of this digest."""
+
+    def stamp(rows: Sequence[Evidence]) -> list[Evidence]:
+        return [row.model_copy(update={"policy": digest}) for row in rows]
+
+    findings = [one.model_copy(update={"evidence": stamp([one.evidence])[0]}) for one in found.findings]
+    return ModelAudit(
+        found.groups, stamp(found.levels), stamp(found.contrasts), findings, stamp(found.curves), stamp(found.spreads)
+    )
+
+
+def _ranking(run: Run, table: pl.LazyFrame, source: str, record: Decision, frozen: Frozen) -> Report:
+    rows, groupings = exposure_cells(table, record, where=source)
+    run.write("cells", rows)
+    found = audit_exposure(rows, groupings, record, _input(run), model=source)
+    seen = record.exposure
+    notes = [
+        f"{len({row['list'] for row in rows if row['list'] is not None}):,} lists. Attention at a place is "
+        + ("1 / log2(1 + place)" if seen.discount == "logarithmic" else "1 / place")
+        + (f", none beyond place {seen.top}" if seen.top else "")
+        + ": an assumption of the record, not measured. Intervals generalise to other lists. Merit is the outcome as it stands in the table."
+    ]
+    groups = [one._asdict() for one in found.groups]
+    return Report("model", source, record, frozen, notes, groups, found.levels, found.contrasts, found.findings, [])
 
 
 def _regression(
     run: Run, table: pl.LazyFrame, source: str, record: Decision, frozen: Frozen, pieces: Sequence[pl.LazyFrame], over: Spread
 ) -> Report:  # fmt: skip
-    rows, groupings = error_cells(table, record, where=source, pieces=pieces, over=over)
+    pieces = tuple(with_membership(piece, record, where=source)[0] for piece in pieces)
+    table, weighted = with_membership(table, record, where=source)
+    rows, groupings = error_cells(table, weighted, where=source, pieces=pieces, over=over)
     run.write("cells", rows)
-    found = audit_errors(rows, groupings, record, _input(run), model=source)
+    # The digest is that of the record as it was frozen.
+    found = _stamped(audit_errors(rows, groupings, weighted, _input(run), model=source), record.digest)
     notes = [
         "Errors are predictions less outcomes, in their unit. Cells hold sums, so files of any size are read once."
     ]
+    if weighted.columns.weight:
+        notes.append("Rows are weighted; intervals are those of weighted means, linearised over rows.")
+    if record.membership:
+        notes.append(_MEMBERSHIP)
     groups = [one._asdict() for one in found.groups]
-    return Report("model", source, record, frozen, notes, groups, found.levels, found.contrasts, found.findings, [])
+    return Report(
+        "model", source, record, frozen, notes, groups, found.levels, found.contrasts, found.findings, [], spreads=found.spreads
+    )  # fmt: skip
 
 
 def _notes(cells: ModelCells, found: ModelAudit, part: Mapping[str, str]) -> list[str]:
@@ -184,10 +249,7 @@ def _notes_of_record(record: Decision) -> list[str]:
     if record.columns.weight:
         out.append("Rows are weighted; intervals are at the effective number of rows of each group, (Σw)² / Σw².")
     if record.membership:
-        out.append(
-            "Group membership is a probability, and each row counts in every group by it. Where errors of membership go with outcomes or "
-            "decisions, such numbers are off by an amount that these data cannot show."
-        )
+        out.append(_MEMBERSHIP)
     if record.columns.stage:
         out.append("Stages in their order: the rows of a stage are those that reached it.")
     return out

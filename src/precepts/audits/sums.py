@@ -13,12 +13,13 @@ import numpy as np
 
 from precepts.audits.cells import ModelCells, contrasted
 from precepts.audits.measures import Measure
-from precepts.stats import Moments, cumulative_error, recalibration
+from precepts.stats import Moments, Stretch, cumulative_error, recalibration, reliability_metric
 from precepts.stats.abroca import abroca_metric
 from precepts.stats.calibration_curve import ecce_metric, recalibration_metric
 from precepts.stats.distributions import FloatArray
 from precepts.stats.group_auc import auc_metric, auc_of_counts
 from precepts.stats.ratios import gap_metric, rate_metric
+from precepts.stats.spread import Estimate, dispersion_metric, of_auc, of_gap, of_rate
 from precepts.stats.weighted import WeightedSide, weighted_metric
 from precepts.types import Metric
 
@@ -64,6 +65,9 @@ class GroupSums:
             sides.append(sums[self.decided].sum(axis=0) - sums[group])
         unscored = round(sum(float(side[0]) for side in sides))
         n = round(sum(float(side[1]) for side in sides))
+        if measure.estimator == "reliability@1":
+            found = Stretch(*map(float, sides[0][2:]))
+            return reliability_metric(found, measure.statistic, n=n, num_unscored=unscored, level=level)
         if weighted is not None:
             return weighted_metric(
                 weighted, [_weighted(side) for side in sides], n=n, num_unscored=unscored, level=level
@@ -80,6 +84,13 @@ class GroupSums:
         """Of a rate: unscored, n and successes of the groups that were decided on, each of shape (groups,)."""
         unscored, n, yes = self._sums(measure, None)[self.decided].T
         return unscored, n, yes
+
+    def dispersion(self, measure: Measure, statistic: str, *, weighted: str | None, level: float) -> Metric:
+        """How far the groups that were decided on lie apart in a measure, sampling noise taken out."""
+        sides = self._sums(measure, weighted)[self.decided]
+        found = [_estimate(measure, side, weighted) for side in sides]
+        n, lacking = round(float(sides[:, 1].sum())), round(float(sides[:, 0].sum()))
+        return dispersion_metric(found, statistic, n=n, num_unscored=lacking, level=level)
 
     def abroca(self, name: str, *, resamples: int, level: float) -> Metric:
         """The area between the ROC curves of a group and of all other groups that were decided on."""
@@ -111,6 +122,13 @@ class GroupSums:
     def _summed(self, measure: Measure, weighted: str | None) -> FloatArray:
         scored, x, y, unscored = self._scored(measure)
         n = self.total(self.count * scored)
+        if measure.estimator == "reliability@1":
+            given = "weight" in self._columns
+            size, squares = (
+                self.column(key) * scored for key in (("weight", "weight_sq") if given else ("count", "count"))
+            )
+            found = [self.total(one) for one in (size, squares, size * x, size * y, size * x * x)]
+            return np.stack([unscored, n, *found], axis=1)
         size = (self.count if weighted is None else self.column("weight")) * scored
         moments = [self.total(size * one) for one in (np.ones_like(x), x, y, x * x, x * y)]
         if weighted is None and measure.estimator == "group_rate@1":
@@ -167,6 +185,21 @@ class GroupSums:
                 value = (value - float(value @ self.count[side]) / n) / n
             out[side] = sign * value
         return out
+
+
+def _estimate(measure: Measure, side: FloatArray, weighted: str | None) -> Estimate | None:
+    """One group's value and noise, at the effective number of rows where they are weighted."""
+    if weighted is None and measure.estimator == "group_rate@1":
+        return of_rate(float(side[2]), float(side[1]))
+    if weighted is None and measure.estimator == "calibration_gap@1":
+        return of_gap(Moments(*map(float, side[1:])))
+    if weighted is None:
+        return of_auc(*np.split(side[2:], 2))
+    given = _weighted(side)
+    moments = Moments(*(one * given.factor for one in given.moments))
+    if weighted == "auc":
+        return of_auc(given.ones * given.factor, given.zeros * given.factor)
+    return of_rate(moments.score, moments.n) if weighted == "rate" else of_gap(moments)
 
 
 def _weighted(side: FloatArray) -> WeightedSide:

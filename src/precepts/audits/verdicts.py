@@ -9,6 +9,10 @@ from precepts.stats import benjamini_hochberg
 from precepts.stats.distributions import NORMAL
 from precepts.types import Evidence, Frozen
 
+BETWEEN = "between groups"
+"""What a number that is of all groups together is of."""
+SPREADS = {"sd": "_dispersion", "variance": "_variance_between"}
+"""By statistic of `dispersion@1`, the end of its claim."""
 Verdict = Literal["within margin", "outside margin", "not enough data"]
 
 

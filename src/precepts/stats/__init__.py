@@ -22,6 +22,7 @@ Estimators: `wilson@1` `newcombe@1` `paired_difference@1` `percentile@1` `bca@1`
 `cohens_kappa@1` `krippendorff@1` `brier@1` `rogan_gladen@1` `prevalence_bound@1` `ppi@1`
 `bradley_terry@1` `preference_h@1` `count@1`
 `corrected_detection@1` `probit_mixed@1` `dawid_skene@1` `weighted_group@1` `moment_mean@1` `abroca@1` `pooled_rate@1` `anytime_difference@1`
+`reliability@1` `dispersion@1` `detection_dispersion@1` `exposure@1` `weighted_mean@1`
 `crossed_mean@1` `crossed_difference@1` `crossed_pgr@1` `crossed_pgr_gain@1` `crossed_auroc@1` `crossed_auroc_pgr@1`.
 """
 
@@ -44,6 +45,7 @@ from precepts.stats.distributions import FloatArray
 from precepts.stats.e_process import difference_sequence, log_betting, log_e_difference
 from precepts.stats.evidence import lookup, matches, recompute, select_rows, tables_for, verify
 from precepts.stats.exact import fisher_mid_p
+from precepts.stats.exposure import exposure_estimate
 from precepts.stats.forecast import brier
 from precepts.stats.group_auc import CountedAuc, counted_auc
 from precepts.stats.moments import moment_mean
@@ -83,6 +85,7 @@ from precepts.stats.rates import (
 )
 from precepts.stats.ratios import Moments, dispersion, mean_interval
 from precepts.stats.registry import Estimator, Interval, Params, estimate, estimator, estimators
+from precepts.stats.reliability import Stretch, reliability_metric
 from precepts.stats.repeated import cons_at_k, pass_at_k
 from precepts.stats.rogan_gladen import (
     Corrected,
@@ -95,6 +98,7 @@ from precepts.stats.rogan_gladen import (
 from precepts.stats.rows import Row
 from precepts.stats.seeds import crossed_means
 from precepts.stats.seeds_auroc import crossed_aurocs
+from precepts.stats.spread import Estimate, between, detection_spread, dispersion_metric
 from precepts.stats.tail import goodness, worst_mean
 from precepts.stats.threshold import maximin_threshold
 from precepts.stats.trade_off import Ratings, Statistic, TradeOff, Trading, metric_of, trade_off, trading
@@ -110,6 +114,7 @@ __all__ = [
     "Cumulative",
     "DawidSkene",
     "Detection",
+    "Estimate",
     "Estimator",
     "FloatArray",
     "GoldErrors",
@@ -125,6 +130,7 @@ __all__ = [
     "Resampled",
     "Row",
     "Statistic",
+    "Stretch",
     "TradeOff",
     "Trading",
     "abroca",
@@ -135,6 +141,7 @@ __all__ = [
     "balanced_accuracy_interval",
     "bca_interval",
     "benjamini_hochberg",
+    "between",
     "bootstrap",
     "bradley_terry",
     "brier",
@@ -151,12 +158,15 @@ __all__ = [
     "cumulative_error",
     "dawid_skene",
     "detection",
+    "detection_spread",
     "difference_detectable",
     "difference_sequence",
     "dispersion",
+    "dispersion_metric",
     "estimate",
     "estimator",
     "estimators",
+    "exposure_estimate",
     "fisher_mid_p",
     "garwood_interval",
     "goodness",
@@ -195,6 +205,7 @@ __all__ = [
     "rated_and_labelled",
     "recalibration",
     "recompute",
+    "reliability_metric",
     "rogan_gladen",
     "select_rows",
     "split_labelled",

@@ -46,6 +46,13 @@ def student_cdf(x: float, *, df: float) -> float:
     return float(special.stdtr(df, x))
 
 
+def exact_rate_interval(yes: float, n: float, *, level: float) -> tuple[float, float]:
+    """Clopper and Pearson's interval of a rate (Biometrika 1934, 26:404-413): it covers at least `level` at every rate and n > 0."""
+    tail = (1 - level) / 2
+    low = float(special.betaincinv(yes, n - yes + 1, tail)) if yes > 0 else 0.0
+    return low, float(special.betaincinv(yes + 1, n - yes, 1 - tail)) if yes < n else 1.0
+
+
 def chi_square_tail(x: float, *, df: float) -> float:
     """Probability that chi-square with `df` degrees of freedom exceeds `x`."""
     return float(special.chdtrc(df, x))

@@ -9,6 +9,7 @@ A row is a mapping. Which keys an estimator reads is in its docstring:
 | `score_c` | the same row's number in the third arm (the ceiling) |
 | `label` | the truth, 1 or 0; with the option `positive` (a value or a list) any value, and those named count as 1 |
 | `score_d` | the same row's number in a fourth arm: another student, beside supervisor and ceiling |
+| `score_e` | a fifth number of the row, of estimators that work on sums |
 | `seed` | the run that scored the row, where several runs scored the same rows |
 | `cluster` | the unit that was sampled, where several rows come from one: a conversation, a template, a rater |
 | `cluster_b` | the second such unit, where rows are crossed: the item beside the rater |
@@ -35,7 +36,7 @@ Row = Mapping[str, object]
 """One observation; the module docstring lists its keys."""
 
 ROW_KEYS = (
-    "score", "score_b", "score_c", "score_d", "label", "seed", "cluster", "cluster_b", "arm", "group", "fold", "count",
+    "score", "score_b", "score_c", "score_d", "score_e", "label", "seed", "cluster", "cluster_b", "arm", "group", "fold", "count",
 )  # fmt: skip
 """The keys an estimator may read from a row."""
 
