@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -9,6 +10,7 @@ import pytest
 from precepts.audits import example_record, freeze, load_decision
 from precepts.audits.freeze import frozen_path
 from precepts.errors import DigestError, InputError, MissingError
+from precepts.runs import to_json
 
 RecordFile = Callable[..., Path]
 
@@ -38,6 +40,21 @@ def test_an_edited_frozen_file_is_noticed(record_file: RecordFile) -> None:
     document["decision"]["alpha"] = 0.2
     frozen_path(path).write_text(json.dumps(document), "utf-8")
     with pytest.raises(DigestError, match="edited"):
+        freeze(load_decision(path), path)
+
+
+def test_a_record_frozen_before_a_key_was_known_still_holds(record_file: RecordFile) -> None:
+    path = record_file()
+    first = freeze(load_decision(path), path)
+    document = json.loads(frozen_path(path).read_text("utf-8"))
+    del document["decision"]["suppress_below"]
+    older = to_json(document["decision"])
+    document["sha256"] = hashlib.sha256(older.encode()).hexdigest()
+    frozen_path(path).write_text(json.dumps(document), "utf-8")
+    again = freeze(load_decision(path), path)
+    assert (again.sha256, again.at, again.fresh) == (document["sha256"], first.at, False)
+    record_file(suppress_below=5)
+    with pytest.raises(DigestError, match=r"frozen at .*: suppress_below\."):
         freeze(load_decision(path), path)
 
 

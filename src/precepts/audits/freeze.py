@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from datetime import UTC, datetime
 from pathlib import Path
@@ -40,9 +41,11 @@ def freeze(decision: Decision, path: Path) -> Frozen:
             sha256, at, old = str(there["sha256"]), str(there["frozen_at"]), dict[str, Any](there["decision"])
         except (ValueError, KeyError, TypeError, OSError) as error:
             raise InputError.at(target, None, f"is not a frozen record ({error}); restore it") from None
-        if Decision.model_validate(old).digest != sha256:
+        if hashlib.sha256(to_json(old).encode()).hexdigest() != sha256:
             raise DigestError(f"{target}: was edited: its record does not have the digest it states; restore it")
-        if sha256 != decision.digest:
+        # A record frozen before a key was known says its default, so what is compared is what both mean.
+        if Decision.model_validate(old).digest != decision.digest:
+            old = json.loads(to_json(Decision.model_validate(old)))
             changed = ", ".join(sorted(key for key in record.keys() | old.keys() if record.get(key) != old.get(key)))
             raise DigestError(
                 f"{path}: changed since it was frozen at {at}: {changed}. Numbers may have been seen since. Restore it; or "
