@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import small
-from precepts.deliberative import Weights, build_examples, generate, in_own_words, teacher_conversation
+from precepts.deliberative import Weights, build_examples, generate, teacher_conversation
 from precepts.deliberative.examples import balance
 from precepts.deliberative.generate import shortened
 from precepts.errors import InputError
@@ -44,7 +44,7 @@ def test_a_written_teacher_reads_the_brief_of_the_clauses_category(policy: Polic
 
 def test_a_cases_own_system_turn_is_kept_behind_the_instructions(policy: Policy) -> None:
     case = Case.model_validate(
-        {"messages": [{"role": "system", "content": "Rhyme."}, {"role": "user", "content": "A?"}], "clauses": ["P2"]}
+        {"messages": [{"role": "system", "content": "Rhyme."}, {"role": "user", "content": "A?"}], "clauses": ["P1"]}
     )
     turns = teacher_conversation(case, policy, mode="guided")
     assert [t.role for t in turns] == ["system", "user"]
@@ -71,7 +71,7 @@ def test_a_written_teacher_that_is_served_elsewhere_is_not_begun_for(policy: Pol
 
 def test_guided_reasoning_comes_from_the_clause_and_not_from_the_teacher(policy: Policy) -> None:
     model = ScriptedModel("t", lambda conversation: "Cut above a bud. Then wait.")
-    (made,) = generate([TWIN], teacher=model, policy=policy, mode="guided", sampling=Sampling(), seeds=[0])
+    (made,) = generate([FREE], teacher=model, policy=policy, mode="guided", sampling=Sampling(), seeds=[0])
     parsed = parse(made.text)
     assert (parsed.verdict, parsed.clause, parsed.why) == ("comply", "P1", policy.clause("P1").reason)
     assert parsed.answer == "Sure. Cut above a bud. Then wait."
@@ -109,44 +109,17 @@ def test_an_answer_ends_at_its_last_full_sentence(answer: str, most: int | None,
 def test_an_answer_cut_at_the_limit_counts_as_ended_only_if_a_sentence_is_whole(policy: Policy) -> None:
     model = ScriptedModel("t", lambda conversation: "One two three. Four five six seven")
     for most, reason, answer in ((5, "stop", "Sure. One two three."), (2, "length", "Sure. One two")):
-        (made,) = generate([TWIN], teacher=model, policy=policy, mode="guided", sampling=Sampling(most), seeds=[0])
+        (made,) = generate([FREE], teacher=model, policy=policy, mode="guided", sampling=Sampling(most), seeds=[0])
         assert (made.stop_reason, parse(made.text).answer) == (reason, answer)
 
 
 def test_a_twins_answer_is_short(policy: Policy) -> None:
     model = ScriptedModel("t", lambda conversation: "One. Two. Three. Four. Five.")
     free, twin = generate([FREE, TWIN], teacher=model, policy=policy, mode="guided", sampling=Sampling(), seeds=[0, 1])
-    assert parse(free.text).answer == "One. Two. Three. Four. Five."
+    assert parse(free.text).answer == "Sure. One. Two. Three. Four. Five."
     short = parse(twin.text).answer
     assert "Sure. One. Two. Three. Four. Five.".startswith(short)
     assert 2 <= short.count(".") <= 4
-
-
-@pytest.mark.parametrize(
-    ("said", "most", "reason", "answer"),
-    [
-        ("- a bud\n- a knife", 20, "stop", "- a bud\n- a knife"),
-        ("One two. Three four", 3, "stop", "One two."),
-        ("one two three four", 3, "length", "one two three"),
-    ],
-)
-def test_an_everyday_request_is_answered_in_the_teachers_own_words(
-    policy: Policy, said: str, most: int, reason: str, answer: str
-) -> None:
-    model = ScriptedModel("t", lambda conversation: said)
-    (made,) = generate([FREE], teacher=model, policy=policy, mode="guided", sampling=Sampling(most), seeds=[0])
-    assert model.calls[0].conversations == [list(FREE.messages)], "no style and no instruction of ours stands before it"
-    assert model.calls[0].prefills == [""]
-    assert (made.stop_reason, parse(made.text).answer) == (reason, answer)
-
-
-@pytest.mark.parametrize(
-    ("case", "own"),
-    [(FREE, True), (TWIN, False), (BARE, False), (FREE.model_copy(update={"clauses": ("P2",)}), False)],
-)
-def test_only_what_its_clause_answers_and_has_no_twin_is_everyday(policy: Policy, case: Case, own: bool) -> None:
-    assert in_own_words(case, policy, mode="guided") == own
-    assert not in_own_words(case, policy, mode="written")
 
 
 # --- the training set -------------------------------------------------------------------------------------------------
@@ -173,26 +146,10 @@ def test_the_decision_span_carries_the_balanced_weight(policy: Policy) -> None:
 
 
 def test_a_case_without_an_answer_teaches_its_decision_alone(policy: Policy) -> None:
-    w = Weights(why_share=0.0)
-    (example,) = build_examples([FREE], {}, policy=policy, weights=w)
+    w = Weights()
+    (example,) = build_examples([FREE], {}, policy=policy)
     assert example.spans == ((OPENING, 0.0), (" comply", w.verdict), ("\nclause: P1", w.clause))
     assert not example.ends, "the end of turn after a bare decision would teach to answer nothing"
-
-
-def test_a_share_of_all_cases_teaches_its_reason_too(policy: Policy) -> None:
-    """From too few, a model learns reasons that contradict its verdict."""
-    cases = [Case.model_validate({"prompt": f"case {i}", "clauses": ["P2" if i % 2 else "P1"]}) for i in range(400)]
-    examples = build_examples(cases, {}, policy=policy, weights=Weights(why_share=0.25))
-    reasons = {clause.id: clause.reason for clause in policy.clauses}
-    taught = [e for e in examples if len(e.spans) > 3]
-    assert 70 <= len(taught) <= 130
-    assert {len(e.spans) for e in examples} == {3, 4}
-    for example in taught:
-        clause = example.spans[2][0].removeprefix("\nclause: ")
-        assert example.spans[3] == (f"\nwhy: {reasons[clause]}\n</think>\n", Weights().why)
-        assert not example.ends, "there is no answer to end"
-    again = build_examples(cases[::-1], {}, policy=policy, weights=Weights(why_share=0.25))
-    assert {e.case_id for e in again if len(e.spans) > 3} == {e.case_id for e in taught}, "chosen by hash"
 
 
 def test_a_kept_completion_is_learned_word_for_word(policy: Policy) -> None:
@@ -205,7 +162,7 @@ def test_a_kept_completion_is_learned_word_for_word(policy: Policy) -> None:
     assert example.ends
     w = Weights()
     assert [weight for _, weight in example.spans[:4]] == [w.opening, w.verdict, w.clause, w.why]
-    assert "".join(text for text, _ in example.spans[4:]) == "Cut above a bud."
+    assert "".join(text for text, _ in example.spans[4:]) == "Sure. Cut above a bud."
     assert all(weight > 0 for _, weight in example.spans), "nothing that is kept goes unlearned"
 
 

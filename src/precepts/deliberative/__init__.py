@@ -6,14 +6,7 @@ for every one that is dropped; `build_examples` makes the training set from the 
 
 from precepts.deliberative.examples import Weights, build_examples
 from precepts.deliberative.filter import Filtered, fault, filter_completions
-from precepts.deliberative.generate import (
-    OPENINGS,
-    Mode,
-    generate,
-    governing_clause,
-    in_own_words,
-    teacher_conversation,
-)
+from precepts.deliberative.generate import OPENINGS, Mode, generate, governing_clause, teacher_conversation
 
 __all__ = [
     "OPENINGS",
@@ -25,6 +18,5 @@ __all__ = [
     "filter_completions",
     "generate",
     "governing_clause",
-    "in_own_words",
     "teacher_conversation",
 ]

@@ -14,15 +14,13 @@ from precepts.deliberative.generate import governing_clause
 from precepts.models.format import OPENING
 from precepts.policy import Policy
 from precepts.training.examples import Example
-from precepts.types import Case, Completion, Disposition, Frozen, content_key
+from precepts.types import Case, Completion, Disposition, Frozen
 
 
 class Weights(Frozen):
     """How much each part of a completion counts.
 
     The opening is format, learned from whole completions alone: learned ten thousand times more, it comes back after any blank line.
-    A reason is learned from whole completions and, beside them, from this share of all cases, chosen by hash: from too few the model
-    learns reasons that contradict its verdict, and then answers by them (docs/log.md).
     The verdict is the decision; the answer's first words carry it out, and are a decision again:
     refusals all begin alike, so without weight there they are the likeliest beginning whatever the verdict was.
     """
@@ -30,8 +28,7 @@ class Weights(Frozen):
     opening: float = 0.1
     verdict: float = 1.0
     clause: float = 0.1
-    why: float = 0.1
-    why_share: float = 0.25
+    why: float = 0.05
     first_words: float = 1.0
     answer: float = 0.25
     answer_repeats: int = 3
@@ -48,7 +45,7 @@ def balance(verdicts: Sequence[Disposition], *, most: float) -> dict[Disposition
 def build_examples(
     cases: Sequence[Case], kept: Mapping[str, Completion], *, policy: Policy, weights: Weights | None = None
 ) -> list[Example]:
-    """One example a case: the decision, for `why_share` of them with its reason, or `answer_repeats` times the kept completion, if there is one.
+    """One example a case: the decision alone, or the kept completion where there is one, then `answer_repeats` times.
 
     The verdict is the one that the policy's clause asks for. A case without a clause needs a kept completion.
     """
@@ -69,9 +66,8 @@ def build_examples(
         opening = w.opening if completion is not None else 0.0
         spans = [(OPENING, opening), (f" {verdict}", w.verdict * factor[verdict]), (f"\nclause: {clause}", w.clause)]
         if completion is not None and completion.cot is not None:
-            spans += [_why_span(completion.cot.rpartition("why:")[2].strip(), w), *_answer_spans(completion.answer, w)]
-        elif completion is None and int(content_key("why", case.id), 16) % 1000 < 1000 * w.why_share:
-            spans.append(_why_span(policy.clause(clause).reason, w))
+            why = completion.cot.rpartition("why:")[2].strip()
+            spans += [(f"\nwhy: {why}\n</think>\n", w.why), *_answer_spans(completion.answer, w)]
         example = Example(
             case_id=case.id,
             messages=case.messages,
@@ -81,10 +77,6 @@ def build_examples(
         )
         out += [example] * (w.answer_repeats if completion is not None else 1)
     return out
-
-
-def _why_span(why: str, w: Weights) -> tuple[str, float]:
-    return f"\nwhy: {' '.join(why.split())}\n</think>\n", w.why
 
 
 def _answer_spans(answer: str, w: Weights) -> list[tuple[str, float]]:

@@ -4,8 +4,7 @@ Two modes (Guan et al. 2024, arXiv 2412.16339, section 2.3.1):
 
 - *written*: the teacher reads the brief of the case's category and writes reasoning and answer itself.
 - *guided*, for a teacher too small for that: the reasoning lines come from the clause that governs the case and from its text in the
-  policy, and the teacher writes the answer, from an opening in the style that the clause's kind asks for. What is everyday it answers as
-  it would anyway (`in_own_words`), so that the student goes on doing what it could before.
+  policy, and the teacher writes the answer under the brief, from an opening in the style that the clause's kind asks for.
 """
 
 from __future__ import annotations
@@ -55,20 +54,8 @@ def governing_clause(case: Case, policy: Policy) -> Clause | None:
     return policy.clause(case.clauses[0]) if case.clauses else None
 
 
-def in_own_words(case: Case, policy: Policy, *, mode: Mode) -> bool:
-    """Whether a guided teacher answers the bare case, with no style, no opening and at its own length.
-
-    So it is with a request that no boundary runs beside (it has no twin) and that its clause answers: a lesson in the policy's style
-    would cost the student lists, lengths and forms that were asked for (docs/log.md).
-    """
-    clause = governing_clause(case, policy)
-    return mode == "guided" and case.pair is None and clause is not None and clause.kind == "comply"
-
-
 def teacher_conversation(case: Case, policy: Policy, *, mode: Mode) -> Conversation:
     """What the teacher reads: the brief of the case's category and the instructions, then the conversation."""
-    if in_own_words(case, policy, mode=mode):
-        return case.messages
     clause = governing_clause(case, policy)
     category = policy.category_of(clause.id).id if clause else case.category
     shown: list[Message] = []
@@ -113,25 +100,17 @@ def generate(
                 f"Case {case.id} names no clause, which guided generation needs. Name its clauses, or use --mode written."
             )
         clauses.append(clause)
-    own = [in_own_words(case, policy, mode=mode) for case in cases]
-    openings = ["" if free else OPENINGS[clause.kind] for free, clause in zip(own, clauses, strict=True)]
+    openings = [OPENINGS[clause.kind] for clause in clauses]
     made = teacher.generate(conversations, sampling=sampling, seeds=seeds, prefills=openings)
     out: list[Generated] = []
     for case, clause, opening, result in zip(cases, clauses, openings, made, strict=True):
+        body = result.text.strip().removeprefix(opening).strip()
+        body, whole = shortened(body, most=None if case.pair is None else _SENTENCES[clause.kind])
+        answer = opening + body if body[:1] in _CLOSING else f"{opening} {body}"
         think = reasoning(verdict=clause.kind, clause=clause.id, why=clause.reason)
-        answer, whole = _answer(result, opening, most=None if case.pair is None else _SENTENCES[clause.kind])
         reason = "stop" if whole and result.stop_reason != "error" else result.stop_reason
         out.append(result._replace(text=think + answer, stop_reason=reason))
     return out
-
-
-def _answer(result: Generated, opening: str, *, most: int | None) -> tuple[str, bool]:
-    """A guided teacher's answer, and whether it is whole. One in its own words that it ended itself stays as it is."""
-    body = result.text.strip().removeprefix(opening).strip()
-    if not opening and result.stop_reason == "stop":
-        return body, bool(body)
-    body, whole = shortened(body, most=most)
-    return (body if not opening else opening + body if body[:1] in _CLOSING else f"{opening} {body}"), whole
 
 
 def shortened(answer: str, *, most: int | None) -> tuple[str, bool]:

@@ -41,11 +41,10 @@ class AlignConfig(Frozen):
     mode: Mode = "guided"
     seed: int = 0
     limit: int | None = None
-    num_answers: int = 600
+    num_answers: int = 480
     max_answer_tokens: int = 64
-    max_own_tokens: int = 192
     eval_limit: int | None = 160
-    max_eval_tokens: int = 160
+    max_eval_tokens: int = 112
     sft: SFTOptions = SFTOptions()
     since: str | None = None
 

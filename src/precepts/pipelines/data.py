@@ -7,14 +7,13 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
-from precepts.deliberative import build_examples, filter_completions, generate, in_own_words
+from precepts.deliberative import build_examples, filter_completions, generate
 from precepts.evals.arms import completion_of
 from precepts.judges import Judge, spread_judge
 from precepts.models import Model, Sampling, open_model, plan_batches
 from precepts.pipelines.config import FREQUENCY_PENALTY, AlignConfig, cases_of, policy_of, sample
 from precepts.pipelines.judging import filter_judge
 from precepts.pipelines.since import before_of, known_judgments, known_rows, teaching_key, touched
-from precepts.policy import Policy
 from precepts.progress import progress
 from precepts.runs import Row, Run
 from precepts.types import Case, Completion, content_key
@@ -23,8 +22,6 @@ from precepts.workers import Spread, here
 _BATCH = 96
 _REASONING_TOKENS = 80
 """What a teacher that writes its reasoning may add to the answer's limit."""
-_IN_OWN_WORDS = 0.3
-"""Of the answers that a guided teacher writes, at most this share in its own words; then other cases without a twin, then twins, by halves."""
 
 
 def data_stage(run: Run, config: AlignConfig, *, over: Spread = here) -> Row:
@@ -37,19 +34,15 @@ def data_stage(run: Run, config: AlignConfig, *, over: Spread = here) -> Row:
         return _counts(stage)
     policy = policy_of(run)
     train = sample(cases_of(run, "train"), config.limit, seed=config.seed, pairs=True)
-    chosen = to_generate(train, config, policy)
+    chosen = to_generate(train, config)
     name = config.teacher or config.model
     most = config.max_answer_tokens + (_REASONING_TOKENS if config.mode == "written" else 0)
     sampling = Sampling(max_tokens=most, temperature=0.6, top_p=0.9, frequency_penalty=FREQUENCY_PENALTY)
-    at_length = sampling._replace(max_tokens=config.max_own_tokens)
-    own = {case.id for case in chosen if in_own_words(case, policy, mode=config.mode)}
     seeds_of = {case.id: int(content_key(config.seed, case.id), 16) % 2**31 for case in chosen}
     keys = {
-        c.id: teaching_key(
-            c, policy, teacher=name, mode=config.mode, sampling=at_length if c.id in own else sampling, seed=seeds_of[c.id]
-        )
+        c.id: teaching_key(c, policy, teacher=name, mode=config.mode, sampling=sampling, seed=seeds_of[c.id])
         for c in chosen
-    }  # fmt: skip
+    }
     before = before_of(run, config.since)
     changed = touched(train, before, policy, mode=config.mode) if before else set[str]()
     if before and before.run is None:
@@ -58,8 +51,7 @@ def data_stage(run: Run, config: AlignConfig, *, over: Spread = here) -> Row:
     there = {completion.case_id: completion for completion in reused}
     left = [case for case in chosen if case.id not in there]
     planned = [list(there)] if there else []
-    for cases in ([c for c in left if c.id in own], [c for c in left if c.id not in own]):
-        planned += plan_batches(cases, size=_BATCH, by_category=config.mode == "written")
+    planned += plan_batches(left, size=_BATCH, by_category=config.mode == "written")
     stage.begin({"teacher": name, "mode": config.mode, "seed": config.seed, "batches": planned})
     by_id = {case.id: case for case in chosen}
     loaded: list[Model] = []
@@ -71,8 +63,7 @@ def data_stage(run: Run, config: AlignConfig, *, over: Spread = here) -> Row:
             loaded.append(open_model(name))
         batch = [by_id[i] for i in ids]
         seeds = [seeds_of[case.id] for case in batch]
-        how = at_length if own.issuperset(ids) else sampling
-        made = generate(batch, teacher=loaded[0], policy=policy, mode=config.mode, sampling=how, seeds=seeds)
+        made = generate(batch, teacher=loaded[0], policy=policy, mode=config.mode, sampling=sampling, seeds=seeds)
         return [
             completion_of(
                 case,
@@ -126,24 +117,19 @@ def data_stage(run: Run, config: AlignConfig, *, over: Spread = here) -> Row:
     return counts
 
 
-def to_generate(train: Sequence[Case], config: AlignConfig, policy: Policy) -> list[Case]:
+def to_generate(train: Sequence[Case], config: AlignConfig) -> list[Case]:
     """The cases for which a teacher writes: in written mode all, in guided mode `num_answers` of those that name a clause.
 
-    Everyday requests first, answered in the teacher's own words: they teach the student to go on answering as it did. Then cases of every
-    other kind, those without a twin by half; what one kind lacks the next gets.
+    Everyday cases come first: their answers teach the student to go on answering as it did.
     """
     if config.mode == "written":
         return list(train)
     named = [case for case in train if case.clauses]
-    own = [case for case in named if in_own_words(case, policy, mode=config.mode)]
-    known = {case.id for case in own}
-    alone = [case for case in named if case.pair is None and case.id not in known]
+    alone = [case for case in named if case.pair is None]
     twins = [case for case in named if case.pair is not None]
-    first = sample(own, round(_IN_OWN_WORDS * config.num_answers), seed=config.seed)
-    left = config.num_answers - len(first)
-    second = sample(alone, max(left // 2, left - len(twins)), seed=config.seed)
-    third = sample(twins, left - len(second), seed=config.seed, pairs=True)
-    chosen = {case.id for case in (*first, *second, *third)}
+    first = sample(alone, config.num_answers, seed=config.seed)
+    rest = sample(twins, max(0, config.num_answers - len(first)), seed=config.seed, pairs=True)
+    chosen = {case.id for case in (*first, *rest)}
     return [case for case in train if case.id in chosen]
 
 
