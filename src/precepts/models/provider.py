@@ -13,12 +13,8 @@ import random
 import threading
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any
 
-import anyio
-import anyio.from_thread
-import anyio.lowlevel
 from inspect_ai.model import (
     ChatCompletionChoice,
     ChatMessage,
@@ -34,13 +30,11 @@ from inspect_ai.model import StopReason as InspectStopReason
 from inspect_ai.tool import ToolChoice, ToolInfo
 
 from precepts.errors import InputError
+from precepts.models.asks import Ask, alike, answer
 from precepts.models.format import parse
-from precepts.models.generation import Generated, Model, Sampling, ScoringModel
+from precepts.models.generation import Generated, Model, Sampling
 from precepts.models.references import model_path, open_model
 from precepts.types import Message
-
-if TYPE_CHECKING:
-    from precepts.models.loaded import Loaded
 
 BATCH_SIZE = 32
 _COLLECT_S = 0.05
@@ -49,36 +43,6 @@ _NOT_HONOURED = ("top_k", "frequency_penalty", "presence_penalty", "logit_bias",
 _STOPS: dict[str, InspectStopReason] = {"stop": "stop", "length": "max_tokens"}
 
 logger = logging.getLogger(__name__)
-
-
-@dataclass(eq=False)
-class _Ask:
-    """One answer asked for, and how to tell the task that waits for it."""
-
-    conversation: list[Message]
-    sampling: Sampling
-    seed: int
-    prefill: str
-    choices: tuple[str, ...] = ()
-    scores: list[float] | None = None
-    done: anyio.Event = field(default_factory=anyio.Event)
-    token: anyio.lowlevel.EventLoopToken = field(default_factory=anyio.lowlevel.current_token)
-    dropped: bool = False
-    result: Generated | None = None
-    num_prompt_tokens: int = 0
-    error: Exception | None = None
-
-    @property
-    def length(self) -> tuple[int, str]:
-        """Orders a batch by length, then by content: the same asks make the same batch, however they came in."""
-        text = "\n".join(m.content for m in self.conversation)
-        return len(text), text
-
-    def finish(self) -> None:
-        try:
-            anyio.from_thread.run_sync(self.done.set, token=self.token)
-        except RuntimeError:  # the evaluation was stopped meanwhile: nobody waits
-            logger.debug("an answer came after the evaluation had ended")
 
 
 class PreceptsAPI(ModelAPI):
@@ -104,7 +68,7 @@ class PreceptsAPI(ModelAPI):
         self.ref = f"precepts/{model_name}"
         self.reads_forward = model_path(self.ref) is not None
         """Whether the probabilities of a text can be read; an endpoint is asked in words."""
-        self._asks: queue.SimpleQueue[_Ask | None] = queue.SimpleQueue()
+        self._asks: queue.SimpleQueue[Ask | None] = queue.SimpleQueue()
         self._lock = threading.Lock()
         self._worker: threading.Thread | None = None
         self._warned: set[str] = set()
@@ -123,7 +87,7 @@ class PreceptsAPI(ModelAPI):
         self._warn(config)
         turns = [_message(turn) for turn in input]
         prefill = turns.pop().content if turns and turns[-1].role == "assistant" else ""
-        ask = _Ask(turns, _sampling(config), random.getrandbits(31) if config.seed is None else config.seed, prefill)
+        ask = Ask(turns, _sampling(config), random.getrandbits(31) if config.seed is None else config.seed, prefill)
         self._asks.put(ask)
         self._work()
         try:
@@ -137,7 +101,7 @@ class PreceptsAPI(ModelAPI):
 
     async def choose(self, input: list[ChatMessage], choices: Iterable[str]) -> list[float]:
         """Mean log-probability (nats a token) of each choice as the answer, read forward: nothing is generated."""
-        ask = _Ask([_message(turn) for turn in input], Sampling(), 0, "", choices=tuple(choices))
+        ask = Ask([_message(turn) for turn in input], Sampling(), 0, "", choices=tuple(choices))
         self._asks.put(ask)
         self._work()
         try:
@@ -188,10 +152,10 @@ class PreceptsAPI(ModelAPI):
         model: Model | None = None
         while (batch := _collect(self._asks)) is not None:
             asks = sorted((ask for ask in batch if not ask.dropped), key=lambda ask: ask.length)
-            for group in _alike(asks):
+            for group in alike(asks):
                 try:
                     model = model or open_model(self.ref)
-                    _answer(model, group)
+                    answer(model, group)
                 except Exception as error:  # noqa: BLE001 - told to everyone who waits, by raising it there
                     for ask in group:
                         ask.error = error
@@ -199,7 +163,7 @@ class PreceptsAPI(ModelAPI):
                     ask.finish()
 
 
-def _collect(asks: queue.SimpleQueue[_Ask | None]) -> list[_Ask] | None:
+def _collect(asks: queue.SimpleQueue[Ask | None]) -> list[Ask] | None:
     """What is asked within a moment of the first, at most a batch; None when the queue was closed."""
     first = asks.get()
     if first is None:
@@ -215,50 +179,6 @@ def _collect(asks: queue.SimpleQueue[_Ask | None]) -> list[_Ask] | None:
             break
         batch.append(ask)
     return batch
-
-
-def _alike(asks: Iterable[_Ask]) -> list[list[_Ask]]:
-    """Asks that one call of the engine can answer: equal sampling, and all begun or none."""
-    groups: dict[tuple[Sampling, bool, bool], list[_Ask]] = {}
-    for ask in asks:
-        groups.setdefault((ask.sampling, bool(ask.prefill), bool(ask.choices)), []).append(ask)
-    return list(groups.values())
-
-
-def _answer(model: Model, asks: list[_Ask]) -> None:
-    if asks[0].choices:
-        _choose(model, asks)
-        return
-    results = model.generate(
-        [ask.conversation for ask in asks],
-        sampling=asks[0].sampling,
-        seeds=[ask.seed for ask in asks],
-        prefills=[ask.prefill for ask in asks] if asks[0].prefill else None,
-    )
-    tokenizer: Any = getattr(model, "tokenizer", None)
-    for ask, result in zip(asks, results, strict=True):
-        ask.result = result
-        if tokenizer is not None:
-            turns = [{"role": m.role, "content": m.content} for m in ask.conversation]
-            text = tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True) + ask.prefill
-            ask.num_prompt_tokens = len(tokenizer(text, add_special_tokens=False)["input_ids"])
-
-
-def _choose(model: Model, asks: list[_Ask]) -> None:
-    """Every ask's choices by likelihood; of a model in memory the question is run once."""
-    conversations = [ask.conversation for ask in asks]
-    if hasattr(model, "prompt_text"):
-        from precepts.models.choices import choice_log_probs
-
-        found = choice_log_probs(cast("Loaded", model), conversations, [ask.choices for ask in asks])
-    elif isinstance(model, ScoringModel):
-        pairs = [(ask.conversation, choice) for ask in asks for choice in ask.choices]
-        flat = iter(model.log_probs([c for c, _ in pairs], [choice for _, choice in pairs]))
-        found = [[next(flat) for _ in ask.choices] for ask in asks]
-    else:
-        raise InputError(f"{model.name}: its probabilities cannot be read.")
-    for ask, scores in zip(asks, found, strict=True):
-        ask.scores = scores
 
 
 def _sampling(config: GenerateConfig) -> Sampling:
@@ -279,7 +199,7 @@ def _message(turn: ChatMessage) -> Message:
     return Message(role=turn.role, content=turn.text)
 
 
-def _output(ask: _Ask, result: Generated, *, name: str, stops: Iterable[str]) -> ModelOutput:
+def _output(ask: Ask, result: Generated, *, name: str, stops: Iterable[str]) -> ModelOutput:
     if result.stop_reason == "error":
         raise RuntimeError(result.error or "the model gave no answer and no reason")
     text, reason = result.text.removeprefix(ask.prefill), _STOPS[result.stop_reason]
