@@ -13,13 +13,20 @@ from hypothesis import strategies as st
 from precepts.models import Sampling, open_model
 from precepts.models.answering import Answering
 
-OPENS, CLOSES, END, BLANK, WORD = (5, 1, 2), (6, 1, 2), 0, 3, 4
-PIECES = Answering(OPENS, CLOSES, (END,), is_blank=lambda token: token == BLANK)
-WHOLE = Answering((5,), (6,), (END,), is_blank=lambda token: token == BLANK)
+END, THINK, RIGHT, BLANK, WORD, LEFT, LEFT_SLASH, RIGHT_LINE = range(8)
+OPENS, CLOSES = (LEFT, THINK, RIGHT), (LEFT_SLASH, THINK, RIGHT)
+TEXTS = ["<end>", "think", ">", "\n", "word", "<", "</", ">\n"]
+PIECES = Answering(OPENS, (END,), TEXTS.__getitem__)
+WHOLE = Answering((5,), (END,), ["<end>", "a", "b", "\n", "word", "<think>", "</think>"].__getitem__)
 
 
 def test_an_answer_may_not_end_before_it_begins() -> None:
     assert PIECES.forbidden_in([*CLOSES, BLANK, BLANK, WORD, BLANK, END]) == [(place, END) for place in range(6)]
+
+
+def test_the_reasoning_ends_where_a_tokenizer_joins_its_last_sign_with_the_lines_end() -> None:
+    """As those of Qwen 2.5 and Llama 3 do: otherwise no answer of theirs could ever end."""
+    assert PIECES.forbidden_in([LEFT_SLASH, THINK, RIGHT_LINE, WORD, WORD]) == [(place, END) for place in range(4)]
 
 
 def test_in_its_reasoning_a_model_may_write_anything_but_the_end() -> None:

@@ -17,7 +17,7 @@ def asked(length: int, *, seed: int = 0, prefill: str = "", choices: tuple[str, 
 
 
 def grouped(asks: list[Ask]) -> list[list[Ask]]:
-    return alike(sorted(asks, key=lambda ask: ask.length))
+    return alike(sorted(asks, key=lambda ask: ask.order))
 
 
 def test_one_long_prompt_is_answered_alone_and_the_short_ones_together() -> None:
@@ -42,4 +42,4 @@ def test_every_ask_is_answered_once_with_its_like_and_within_the_bound(rows: lis
     assert sorted(map(id, (ask for group in groups for ask in group))) == sorted(map(id, asks))
     for group in groups:
         assert len({(ask.sampling, bool(ask.prefill)) for ask in group}) == 1
-        assert len(group) == 1 or len(group) * max(ask.length[0] for ask in group) <= MOST_CHARACTERS
+        assert len(group) == 1 or len(group) * max(len(ask.text) for ask in group) <= MOST_CHARACTERS

@@ -124,6 +124,11 @@ def sections(report: Report) -> list[dict[str, Any]]:
             group_table(report.groups),
         )
     ]
+
+    def if_any(heading: str, text: str, table: tuple[list[str], list[list[str]]], **more: Any) -> None:
+        if table[1]:
+            out.append(_section(heading, text, table) | more)
+
     for grouping, part in tables:
         by = f"by {grouping}{f', {part}' if part else ''}"
         if report.kind == "labels":
@@ -134,14 +139,13 @@ def sections(report: Report) -> list[dict[str, Any]]:
                     level_table(report.levels, grouping, part),
                 )
             )
+            text = (
+                "Each rate drawn towards what its parts predict, the more the fewer ratings it has. Intervals hold for "
+                f"{percent} of groups on average, if ratings are independent: raters and items that differ are not allowed for. "
+                "Description; verdicts rest on each group's own ratings."
+            )
             pooled = level_table(report.levels, grouping, part, pooled=True)
-            if pooled[1]:
-                text = (
-                    "Each rate drawn towards what its parts predict, the more the fewer ratings it has. Intervals hold for "
-                    f"{percent} of groups on average, if ratings are independent: raters and items that differ are not allowed for. "
-                    "Description; verdicts rest on each group's own ratings."
-                )
-                out.append(_section(f"Small intersections, partially pooled, {by}", text, pooled))
+            if_any(f"Small intersections, partially pooled, {by}", text, pooled)
             continue
         if report.decision.score == "ranking":
             text = f"Who gets how much of the attention that lists give? One by one, {percent} intervals; lists are what was sampled."
@@ -154,41 +158,35 @@ def sections(report: Report) -> list[dict[str, Any]]:
             )
         )
         curve = curve_table(report.curves, grouping, part)
-        if curve[1]:
-            text = (
-                "Predicted → came true, in stretches of scores that hold about as many rows each of everyone. Above the diagonal a group is "
-                f"under-predicted. The intervals of one curve hold at once at {percent}. Curves are description: they get no verdict."
-                + (f" Those of the {MOST_CURVES} largest groups." if len(curve[1]) >= MOST_CURVES else "")
-            )
-            drawn = figures(report.curves, grouping, part)
-            out.append(_section(f"Reliability curves, {by}", text, curve) | {"figures": drawn})
+        text = (
+            "Predicted → came true, in stretches of scores that hold about as many rows each of everyone. Above the diagonal a group is "
+            f"under-predicted. The intervals of one curve hold at once at {percent}. Curves are description: they get no verdict."
+            + (f" Those of the {MOST_CURVES} largest groups." if len(curve[1]) >= MOST_CURVES else "")
+        )
+        if_any(f"Reliability curves, {by}", text, curve, figures=figures(report.curves, grouping, part))
         text = (
             "Rates at the threshold: description, as they differ with outcome rates under an even-handed threshold too."
         )
-        decisions = level_table(report.levels, grouping, part, scores=False)
-        if decisions[1]:
-            out.append(_section(f"Decisions, {by}", text, decisions))
+        if_any(f"Decisions, {by}", text, level_table(report.levels, grouping, part, scores=False))
+        rests_on = (
+            "these."
+            if report.decision.pool_intersections
+            else "each group's own rows, as the record does not say otherwise."
+        )
+        text = (
+            "The same rates, each drawn towards what its parts predict, the more the fewer rows it has. Intervals hold for "
+            f"{percent} of groups on average. Verdicts rest on {rests_on}"
+        )
         pooled = level_table(report.levels, grouping, part, pooled=True)
-        if pooled[1]:
-            text = (
-                "The same rates, each drawn towards what its parts predict, the more the fewer rows it has. Intervals hold for "
-                f"{percent} of groups on average. Verdicts rest on "
-                + (
-                    "these."
-                    if report.decision.pool_intersections
-                    else "each group's own rows, as the record does not say otherwise."
-                )
-            )
-            out.append(_section(f"Small intersections, partially pooled, {by}", text, pooled))
+        if_any(f"Small intersections, partially pooled, {by}", text, pooled)
+    text = (
+        "How far the groups' true values lie apart, sampling noise taken out, groups counting alike; 0 where they differ no more than "
+        f"noise makes them. Largest less smallest grows with noise and with the number of groups. One by one, {percent} "
+        "intervals; description, no verdict."
+    )
     for grouping, part in tables:
-        spread = spread_table(report.spreads, grouping, part)
-        if spread[1]:
-            text = (
-                "How far the groups' true values lie apart, sampling noise taken out, groups counting alike; 0 where they differ no more than "
-                f"noise makes them. Largest less smallest grows with noise and with the number of groups. One by one, {percent} "
-                "intervals; description, no verdict."
-            )
-            out.append(_section(f"Spread between groups, by {grouping}{f', {part}' if part else ''}", text, spread))
+        by = f"by {grouping}{f', {part}' if part else ''}"
+        if_any(f"Spread between groups, {by}", text, spread_table(report.spreads, grouping, part))
     if report.raters:
         text = "Raters whose rate in a group differs from the other raters' in the same group."
         out.append(_section("Raters to look at", text, rater_table(report.raters)))

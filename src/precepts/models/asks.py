@@ -42,10 +42,14 @@ class Ask:
     error: Exception | None = None
 
     @property
-    def length(self) -> tuple[int, str]:
+    def text(self) -> str:
+        """All turns, one after the other."""
+        return "\n".join(m.content for m in self.conversation)
+
+    @property
+    def order(self) -> tuple[int, str]:
         """Orders a batch by length, then by content: the same asks make the same batch, however they came in."""
-        text = "\n".join(m.content for m in self.conversation)
-        return len(text), text
+        return len(self.text), self.text
 
     def finish(self) -> None:
         """Tells the task that waits."""
@@ -66,7 +70,7 @@ def alike(asks: Iterable[Ask]) -> list[list[Ask]]:
     for ask in asks:
         key = (ask.sampling, bool(ask.prefill), bool(ask.choices))
         group = last.get(key)
-        if group is None or (not ask.choices and (len(group) + 1) * ask.length[0] > MOST_CHARACTERS):
+        if group is None or (not ask.choices and (len(group) + 1) * len(ask.text) > MOST_CHARACTERS):
             group = last[key] = []
             out.append(group)
         group.append(ask)

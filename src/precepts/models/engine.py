@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 from transformers import DynamicCache
 
-from precepts.models.answering import NEVER
+from precepts.models.answering import NEVER, Row
 from precepts.models.batching import by_length, choose, common_prefix
 from precepts.models.generation import Conversation, Generated, Sampling
 from precepts.models.loaded import SETTINGS, Loaded, VerdictBias
@@ -104,7 +104,7 @@ class Engine(Loaded):
         reasons: list[StopReason] = ["length"] * count
         alive = list(range(count))
         counts_BV = torch.zeros_like(rows.logits_BV, dtype=torch.int16) if sampling.frequency_penalty else None
-        rules = [self.answering.row() for _ in heads] if decide else None
+        rules = [Row(self.answering) for _ in heads] if decide else None
         for step in range(sampling.max_tokens):
             logits_BV = rows.logits_BV.float()
             if decide and step == 0:

@@ -70,14 +70,11 @@ class Loaded:
         self.max_length = int(getattr(self.model.config, "max_position_embeddings", None) or sys.maxsize)
         eos = self.model.generation_config.eos_token_id
         self.eos_ids = sorted({*(eos if isinstance(eos, list) else [eos]), self.tokenizer.eos_token_id} - {None})
-        self.answering = Answering(
-            opens=tuple(self.ids_of("<think>")), closes=tuple(self.ids_of("</think>")), ends=tuple(self.eos_ids),
-            is_blank=self._is_blank,
-        )  # fmt: skip
+        self.answering = Answering(tuple(self.ids_of("<think>")), tuple(self.eos_ids), self._text_of)
         self.shares_prefix = enable(self.model)
 
-    def _is_blank(self, token: int) -> bool:
-        return not self.tokenizer.decode([token]).strip()
+    def _text_of(self, token: int) -> str:
+        return self.tokenizer.decode([token])
 
     def ids_of(self, text: str) -> list[int]:
         """Token ids of a text, special tokens and all."""

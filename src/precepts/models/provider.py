@@ -151,7 +151,7 @@ class PreceptsAPI(ModelAPI):
     def _serve(self) -> None:
         model: Model | None = None
         while (batch := _collect(self._asks)) is not None:
-            asks = sorted((ask for ask in batch if not ask.dropped), key=lambda ask: ask.length)
+            asks = sorted((ask for ask in batch if not ask.dropped), key=lambda ask: ask.order)
             for group in alike(asks):
                 try:
                     model = model or open_model(self.ref)
