@@ -19,7 +19,7 @@ model: install
 	$(RUN) models pull
 
 demo: model
-	$(RUN) align starter --limit 5000 --out runs/demo
+	$(RUN) align starter --limit 5000 --rl --out runs/demo
 
 test: model
 	$(BIN)/pytest -q -n 2
