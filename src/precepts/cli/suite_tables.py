@@ -10,6 +10,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from precepts.evals.claims import OWN_SLICE, UNDER
 from precepts.evals.compare import Comparison, compare
 from precepts.evals.planning import CORRELATION, Planned
 from precepts.evals.run import Result
@@ -18,7 +19,6 @@ from precepts.runs import to_json
 from precepts.types import Evidence
 
 _FIELDS = ("value", "low", "high", "n", "n_unscored", "unit", "estimator", "judge")
-_OWN_SLICE = {"suite", "arm"}
 
 
 def print_results(results: Sequence[Result], *, out: Path, as_json: bool) -> None:
@@ -87,14 +87,15 @@ def cell(row: Evidence | None) -> str:
 
 
 def _name(row: Evidence) -> str:
-    part = ", ".join(value for key, value in row.slice.items() if key not in _OWN_SLICE)
+    part = ", ".join(value for key, value in row.slice.items() if key not in OWN_SLICE)
     return f"  {part}" if part else row.claim.partition("/")[2]
 
 
 def _table(result: Result) -> Table:
     rows = [e for e in result.evidence if e.baseline is None]
     arms = list(dict.fromkeys(e.slice["arm"] for e in rows))
-    table = Table(title=f"{result.suite.name}: {result.suite.title} (95 % intervals)", title_justify="left")
+    under = next((f", under {e.slice[UNDER]}" for e in rows if UNDER in e.slice), "")
+    table = Table(title=f"{result.suite.name}: {result.suite.title}{under} (95 % intervals)", title_justify="left")
     table.add_column("", no_wrap=True)
     for arm in arms:
         table.add_column(arm, justify="right")
@@ -133,7 +134,7 @@ def _document(result: Result, found: Sequence[Comparison]) -> dict[str, Any]:
         claims = arms.setdefault(
             row.slice["arm"], {"outcomes": result.outcomes[row.slice["arm"]], "claims": {}, "by": []}
         )
-        part = {k: v for k, v in row.slice.items() if k not in _OWN_SLICE}
+        part = {k: v for k, v in row.slice.items() if k not in OWN_SLICE}
         number = {field: getattr(row, field) for field in _FIELDS}
         if part:
             claims["by"].append({"claim": row.claim.partition("/")[2], **part, **number})

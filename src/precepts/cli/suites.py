@@ -22,6 +22,9 @@ def evaluate(
     attacker: Annotated[
         str | None, typer.Option(help="A model that writes adaptive attacks (Inspect's role `attacker`).")
     ] = None,
+    attack: Annotated[
+        str | None, typer.Option(help="Put every request under this technique, or under several at once: base64+evil_confidant.")
+    ] = None,
     roles: Annotated[
         list[str] | None,
         typer.Option("--role", help="Another model that a suite uses: monitor=REF, mark=REF. May be repeated."),
@@ -46,7 +49,7 @@ def evaluate(
     """Measures a model by suites: Inspect tasks, each number with an interval, paired with a baseline."""
     from precepts.cli.suite_tables import print_plan, print_results, print_suites
     from precepts.evals.planning import plan
-    from precepts.evals.run import Settings, run_suites
+    from precepts.evals.run import Settings, check_attack, run_suites
     from precepts.evals.suite import choose
     from precepts.evals.suites import SUITES
 
@@ -56,15 +59,17 @@ def evaluate(
     chosen = choose(suites, SUITES)
     settings = Settings(
         limit=limit, seed=seed, judge=judge, attacker=attacker, options=_options(option or [], set(SUITES)),
-        roles=_roles(roles or [], {name for suite in SUITES.values() for name in suite.roles}), translations=translations,
+        roles=_roles(roles or [], {name for suite in SUITES.values() for name in suite.roles}), translations=translations, attack=attack,
     )  # fmt: skip
+    if attack:
+        check_attack(attack, chosen)
     if texts is not None:
         from precepts.evals.languages import write_texts
 
-        tasks = {s.name: s.task(seed=seed, **settings.options.get(s.name, {})) for s in chosen}
+        tasks = {s.name: s.task(seed=seed, **settings.options_of(s)) for s in chosen}
         print(f"{write_texts(tasks, texts, limit=limit)} texts: {texts}")
         return
-    planned = [row for s in chosen for row in plan(s, limit=limit, seed=seed, options=settings.options.get(s.name))]
+    planned = [row for s in chosen for row in plan(s, limit=limit, seed=seed, options=settings.options_of(s))]
     print_plan(planned, as_json=as_json, to_stdout=plan_only)
     if plan_only:
         return

@@ -15,17 +15,23 @@ from precepts.types import Evidence, Input
 ANSWERED = Claim("answered", "answered", paired=None)
 """The share of cells whose answer could be graded at all: read it before any other number of a suite."""
 
+UNDER = "under_attack"
+"""The key of a slice that names the technique which every cell was put under."""
+OWN_SLICE = frozenset(("suite", "arm", UNDER))
+"""Keys that every row of a run has alike: a row with no others is about all cells."""
+
 Row = Mapping[str, Any]
 
 
 class Scores(NamedTuple):
-    """One model's rows in one suite, and what they are of."""
+    """One model's rows in one suite, and what they are of; `slice` stands in every row of their evidence."""
 
     arm: str
     path: Path
     rows: Sequence[Row]
     model: str
     judge: str
+    slice: Mapping[str, str] = {}
 
 
 def evidence_of(suite: Suite, scores: Scores, *, root: Path, baseline: Scores | None = None) -> list[Evidence]:
@@ -66,7 +72,7 @@ def _one(
         }
     draft = Evidence(
         claim=f"{suite.name}/{claim.name}",
-        slice={"suite": suite.name, "arm": scores.arm, **{key: str(value) for key, value in part.items()}},
+        slice={"suite": suite.name, "arm": scores.arm, **scores.slice, **{key: str(value) for key, value in part.items()}},
         value=None, n=0, better=claim.better, estimator=estimator, params=params,
         inputs=tuple(Input(path=str(a.path.relative_to(root)), sha256=file_digest(a.path), where=where) for a in arms),
         model=scores.model, judge=scores.judge, baseline=baseline.arm if baseline else None,

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple, cast
 
+from precepts.evals.claims import OWN_SLICE
 from precepts.stats import holm, mcnemar, permutation_test, select_rows
 from precepts.types import Evidence
 
@@ -24,7 +25,7 @@ def compare(evidence: Sequence[Evidence], *, root: Path) -> list[Comparison]:
     McNemar's exact test where both arms score 0 or 1 and cells stand alone; a sign-flipping permutation test of the mean difference, clusters
     flipped whole, where they do not. Slices are not tested: there are too many of them for a run of this size.
     """
-    rows = [e for e in evidence if e.baseline is not None and set(e.slice) <= {"suite", "arm"}]
+    rows = [e for e in evidence if e.baseline is not None and set(e.slice) <= OWN_SLICE]
     p_values = [_p_value(row, root=root) for row in rows]
     known = [p for p in p_values if p is not None]
     adjusted = iter(holm(known))

@@ -120,6 +120,7 @@ SUITE = Suite(
     shows_not="Without a grader nothing is said of content: a refusal is read from words, and an answer that complies badly still complies. "
     "XSTest's prompts are short and hand-written, 25 or 50 of a type.",
     task=refusal,
+    attackable=True,
     roles={"grader": "whether the content is disallowed (not_unsafe)"},
     not_measured=("WildChat (toxic)", "text with images"),
     claims=(
