@@ -18,12 +18,13 @@ from precepts.evals.suite import Suite
 from precepts.runs import to_json
 from precepts.types import Evidence
 
+_FINDINGS = {"non_inferior": "no", "inferior": "yes", "inconclusive": "cannot be told"}
 _FIELDS = ("value", "low", "high", "n", "n_unscored", "unit", "estimator", "judge")
 
 
-def print_results(results: Sequence[Result], *, out: Path, as_json: bool) -> None:
+def print_results(results: Sequence[Result], *, out: Path, as_json: bool, margin: float | None = None) -> None:
     """The suites in the order they ran."""
-    found = compare([row for result in results for row in result.evidence], root=out)
+    found = compare([row for result in results for row in result.evidence], root=out, margin=margin)
     if as_json:
         print(to_json({"v": 1, "suites": {r.suite.name: _document(r, found) for r in results}}, indent=1))
         print(f"evidence: {out / 'evidence.jsonl'}", file=sys.stderr)
@@ -42,7 +43,7 @@ def print_results(results: Sequence[Result], *, out: Path, as_json: bool) -> Non
         if result.suite.not_measured:
             console.print(f"  not measured: {', '.join(result.suite.not_measured)}", markup=False)
     if found:
-        console.print(_differences(found))
+        console.print(_differences(found, margin=margin))
     console.print(f"evidence: {out / 'evidence.jsonl'}", markup=False)
     console.print(f"logs:     inspect view --log-dir {out}", markup=False)
 
@@ -107,7 +108,7 @@ def _table(result: Result) -> Table:
     return table
 
 
-def _differences(found: Sequence[Comparison]) -> Table:
+def _differences(found: Sequence[Comparison], *, margin: float | None) -> Table:
     first = found[0].evidence
     table = Table(
         title=f"{first.slice['arm']} − {first.baseline}, paired on the same cells (95 % intervals)",
@@ -117,8 +118,11 @@ def _differences(found: Sequence[Comparison]) -> Table:
     table.add_column("difference", justify="right")
     table.add_column("p", justify="right")
     table.add_column("p, Holm over all rows", justify="right")
+    if margin is not None:
+        table.add_column(f"worse by more than {margin:g}?", justify="right")
     for one in found:
-        table.add_row(one.evidence.claim, cell(one.evidence), _p(one.p), _p(one.p_holm))
+        said = [_FINDINGS[one.finding] if one.finding else "–"] if margin is not None else []
+        table.add_row(one.evidence.claim, cell(one.evidence), _p(one.p), _p(one.p_holm), *said)
     return table
 
 
@@ -145,6 +149,7 @@ def _document(result: Result, found: Sequence[Comparison]) -> dict[str, Any]:
             **{f: getattr(one.evidence, f) for f in _FIELDS},
             "p": one.p,
             "p_holm": one.p_holm,
+            **({"finding": one.finding} if one.finding else {}),
         }
         for one in found
         if one.evidence.slice["suite"] == result.suite.name

@@ -23,7 +23,8 @@ def evaluate(
         str | None, typer.Option(help="A model that writes adaptive attacks (Inspect's role `attacker`).")
     ] = None,
     attack: Annotated[
-        str | None, typer.Option(help="Put every request under this technique, or under several at once: base64+evil_confidant.")
+        str | None,
+        typer.Option(help="Put every request under this technique, or under several at once: base64+evil_confidant."),
     ] = None,
     roles: Annotated[
         list[str] | None,
@@ -34,6 +35,10 @@ def evaluate(
     ] = None,
     texts: Annotated[
         Path | None, typer.Option(help="Write the texts that such a table is to translate, and run nothing.")
+    ] = None,
+    margin: Annotated[
+        float | None,
+        typer.Option(help="With --baseline: say of each row whether the model is worse by no more than this, as 0.05."),
     ] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="At most so many cells (case × attack) a suite.")] = None,
     seed: Annotated[int, typer.Option(help="Of samples and of the order of cells.")] = 0,
@@ -57,6 +62,8 @@ def evaluate(
         print_suites(list(SUITES.values()), as_json=as_json)
         return
     chosen = choose(suites, SUITES)
+    if margin is not None and (baseline is None or margin <= 0):
+        raise InputError(f"--margin is above 0, such as 0.05, and goes with --baseline; got {margin}.")
     settings = Settings(
         limit=limit, seed=seed, judge=judge, attacker=attacker, options=_options(option or [], set(SUITES)),
         roles=_roles(roles or [], {name for suite in SUITES.values() for name in suite.roles}), translations=translations, attack=attack,
@@ -74,7 +81,7 @@ def evaluate(
     if plan_only:
         return
     results = run_suites(chosen, model=model, baseline=baseline, out=out, settings=settings)
-    print_results(results, out=out, as_json=as_json)
+    print_results(results, out=out, as_json=as_json, margin=margin)
 
 
 def _roles(given: list[str], known: set[str]) -> dict[str, str]:

@@ -33,7 +33,6 @@ from precepts.redteam.technique import NOT_APPLIED
 from precepts.runs import Run, command_line, file_digest, read_jsonl
 from precepts.types import Evidence, content_key
 
-
 JAILBREAK = "jailbreak"
 
 
@@ -158,6 +157,10 @@ def _inspect(suite: Suite, ref: str, stage: Run, settings: Settings, *, weights:
     roles: ModelRoles = {name: inspect_reference(given) for name, given in asked.items() if given}
     task = suite.task(seed=settings.seed, **settings.options_of(suite))
     if settings.attack and suite.attackable:
+        if settings.options_of(suite).get("check"):
+            raise InputError(
+                f"-T {suite.name}.check and --attack cannot be had together: labelled answers are under no attack."
+            )
         task = task_with(task, solver=attack(settings.attack, seed=settings.seed))
     if settings.translations:
         task = translated(task, read_table(settings.translations), suite=suite.name)
