@@ -135,7 +135,7 @@ def test_a_baseline_is_compared_on_the_same_cells(
     assert within["refusal/not_overrefuse"] == "inconclusive", (
         "better by one of ten, and the interval reaches below the margin"
     )
-    assert within["refusal/safe_completion"] is None, "neither direction is wished for"
+    assert within.get("refusal/safe_completion") is None, "neither direction is wished for"
 
 
 def test_a_run_that_was_stopped_asks_nothing_twice(
