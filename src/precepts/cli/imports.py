@@ -19,7 +19,7 @@ def import_results(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
     """Takes in what others measured, each number made again from its rows, with who made it and on what."""
-    from precepts.cli.suite_tables import cell
+    from precepts.cli.numbers import cell
     from precepts.evals.imports import READERS, write_imported
     from precepts.runs import to_json
 

@@ -44,7 +44,7 @@ def score(
     as_json: AsJson = False,
 ) -> None:
     """Makes out the ratings: shares, ties kept, Bradley-Terry strength, Cohen's h, each with its interval."""
-    from precepts.cli.suite_tables import cell
+    from precepts.cli.numbers import cell
     from precepts.evals.pairwise import write_comparison
     from precepts.runs import to_json
 

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
 from rich.table import Table
 
+from precepts.cli.numbers import console, counted, counts, grid, number, show
 from precepts.evals.claims import OWN_SLICE, UNDER
 from precepts.evals.compare import Comparison, compare
 from precepts.evals.planning import CORRELATION, Planned
@@ -29,23 +29,23 @@ def print_results(results: Sequence[Result], *, out: Path, as_json: bool, margin
         print(to_json({"v": 1, "suites": {r.suite.name: _document(r, found) for r in results}}, indent=1))
         print(f"evidence: {out / 'evidence.jsonl'}", file=sys.stderr)
         return
-    console = Console()
+    out_to = console()
     for result in results:
-        console.print(_table(result))
-        for arm, counts in result.outcomes.items():
-            lost = {name: count for name, count in counts.items() if name != "answered"}
+        show(lambda between, result=result: _table(result, between))
+        for arm, outcomes in result.outcomes.items():
+            lost = {name: count for name, count in outcomes.items() if name != "answered"}
             if lost:
-                console.print(
+                out_to.print(
                     f"  {arm}: not graded: {', '.join(f'{count} {name}' for name, count in lost.items())}", markup=False
                 )
         judges = {e.judge for e in result.evidence if e.judge}
-        console.print(f"  judged by {', '.join(sorted(judges))}", markup=False)
+        out_to.print(f"  judged by {', '.join(sorted(judges))}", markup=False)
         if result.suite.not_measured:
-            console.print(f"  not measured: {', '.join(result.suite.not_measured)}", markup=False)
+            out_to.print(f"  not measured: {', '.join(result.suite.not_measured)}", markup=False)
     if found:
-        console.print(_differences(found, margin=margin))
-    console.print(f"evidence: {out / 'evidence.jsonl'}", markup=False)
-    console.print(f"logs:     inspect view --log-dir {out}", markup=False)
+        show(lambda between: _differences(found, between, margin=margin))
+    out_to.print(f"evidence: {out / 'evidence.jsonl'}", markup=False)
+    out_to.print(f"logs:     inspect view --log-dir {out}", markup=False)
 
 
 def print_suites(suites: Sequence[Suite], *, as_json: bool) -> None:
@@ -69,22 +69,11 @@ def print_plan(planned: Sequence[Planned], *, as_json: bool, to_stdout: bool) ->
             print(to_json({"v": 1, "plan": [row._asdict() for row in planned]}, indent=1))
         return
     title = f"What this run can show: differences seen with 80 % power at rates near 0.5 (paired: correlation {CORRELATION})"
-    table = Table(title=title, title_justify="left")
-    for name in ("claim", "cells", "interval ±", "seen unpaired", "seen paired"):
-        table.add_column(name, justify="left" if name == "claim" else "right", no_wrap=name == "claim")
+    table = grid(title, ("claim", "cells", "interval ±", "seen unpaired", "seen paired"))
     for row in planned:
         numbers = (f"{x:.2f}" if x < 1 else "none" for x in (row.half_width, row.unpaired, row.paired))
         table.add_row(f"{row.suite}/{row.claim}", str(row.n), *numbers)
-    Console(stderr=not to_stdout).print(table)
-
-
-def cell(row: Evidence | None) -> str:
-    """A number with its interval, n and how many could not be scored."""
-    if row is None or row.value is None:
-        return "–"
-    interval = f" [{row.low:.2f}, {row.high:.2f}]" if row.low is not None and row.high is not None else ""
-    sign = "+" if row.baseline else ""
-    return f"{row.value:{sign}.2f}{interval} n={row.n}" + (f" ({row.n_unscored} unscored)" if row.n_unscored else "")
+    console(stderr=not to_stdout).print(table)
 
 
 def _name(row: Evidence) -> str:
@@ -92,37 +81,33 @@ def _name(row: Evidence) -> str:
     return f"  {part}" if part else row.claim.partition("/")[2]
 
 
-def _table(result: Result) -> Table:
+def _table(result: Result, between: str) -> Table:
     rows = [e for e in result.evidence if e.baseline is None]
     arms = list(dict.fromkeys(e.slice["arm"] for e in rows))
     under = next((f", under {e.slice[UNDER]}" for e in rows if UNDER in e.slice), "")
-    table = Table(title=f"{result.suite.name}: {result.suite.title}{under} (95 % intervals)", title_justify="left")
-    table.add_column("", no_wrap=True)
-    for arm in arms:
-        table.add_column(arm, justify="right")
+    title = f"{result.suite.name}: {result.suite.title}{under} (95 % intervals; n: graded, of how many)"
+    table = grid(title, ["", *arms, "n"])
     cells: dict[tuple[str, str], dict[str, Evidence]] = {}
     for row in rows:
         cells.setdefault((row.claim, _name(row)), {})[row.slice["arm"]] = row
     for (_, name), by_arm in cells.items():
-        table.add_row(name, *(cell(by_arm.get(arm)) for arm in arms))
+        found = [by_arm.get(arm) for arm in arms]
+        table.add_row(name, *(number(row, between) for row in found), counts(found))
     return table
 
 
-def _differences(found: Sequence[Comparison], *, margin: float | None) -> Table:
+def _differences(found: Sequence[Comparison], between: str, *, margin: float | None) -> Table:
     first = found[0].evidence
-    table = Table(
-        title=f"{first.slice['arm']} − {first.baseline}, paired on the same cells (95 % intervals)",
-        title_justify="left",
+    title = (
+        f"{first.slice['arm']} − {first.baseline}, paired on the same cells "
+        "(95 % intervals; n: pairs, of how many; the last p is corrected by Holm over all rows)"
     )
-    table.add_column("", no_wrap=True)
-    table.add_column("difference", justify="right")
-    table.add_column("p", justify="right")
-    table.add_column("p, Holm over all rows", justify="right")
-    if margin is not None:
-        table.add_column(f"worse by more than {margin:g}?", justify="right")
+    worse = [f"worse by more than {margin:g}?"] if margin is not None else []
+    table = grid(title, ("", "difference", "n", "p", "p, Holm", *worse))
     for one in found:
-        said = [_FINDINGS[one.finding] if one.finding else "–"] if margin is not None else []
-        table.add_row(one.evidence.claim, cell(one.evidence), _p(one.p), _p(one.p_holm), *said)
+        row = one.evidence
+        said = [_FINDINGS[one.finding] if one.finding else "–"] if worse else []
+        table.add_row(row.claim, number(row, between), counted(row), _p(one.p), _p(one.p_holm), *said)
     return table
 
 

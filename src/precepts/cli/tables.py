@@ -6,9 +6,9 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from rich.console import Console
 from rich.table import Table
 
+from precepts.cli.numbers import counted, counts, grid, number, show
 from precepts.pipelines.align import all_evidence
 from precepts.pipelines.measure import Measured
 from precepts.runs import Run, to_json
@@ -51,7 +51,8 @@ def print_measured(found: Measured, *, as_json: bool) -> None:
     _print_tables(f"{found.set}, {found.num_cases} cases", found.evidence)
     parts = [e for e in arm if "category" in e.slice and e.claim.removeprefix("align/") in _BY_CATEGORY]
     if parts:
-        Console().print(_by_category(f"{found.set}, {found.arm}, by category (95 % intervals)", parts))
+        title = f"{found.set}, {found.arm}, by category (95 % intervals)"
+        show(lambda between: _by_category(title, parts, between))
     for row in Run(found.path.parent.parent / "corrected").rows("why"):
         if row["set"] == found.set:
             print(f"{row['claim']} of {row['arm']} (card of {row['card']}): {row['why']}")
@@ -85,42 +86,41 @@ def print_run(run: Run, *, as_json: bool) -> None:
 def _print_tables(name: str, evidence: Sequence[Evidence]) -> None:
     """The arms, then their differences: six columns side by side fit no terminal."""
     overall = [e for e in evidence if "category" not in e.slice]
-    for title, rows in (
-        (f"{name} (95 % intervals)", [e for e in overall if e.baseline is None]),
-        (f"{name}, paired differences (95 % intervals)", [e for e in overall if e.baseline is not None]),
-    ):
-        if rows:
-            Console().print(_table(title, rows))
+    rates, differences = ([e for e in overall if (e.baseline is None) == plain] for plain in (True, False))
+    if rates:
+        show(lambda between: _table(f"{name} (95 % intervals)", rates, between))
+        print()
+    if differences:
+        show(lambda between: _differences(f"{name}, paired differences (95 % intervals)", differences, between))
+        print()
 
 
-def _table(title: str, overall: Sequence[Evidence]) -> Table:
-    arms = list(dict.fromkeys((e.slice["arm"], e.baseline) for e in overall))
-    table = Table(title=title, title_justify="left")
-    table.add_column("", no_wrap=True)
-    for arm, baseline in arms:
-        table.add_column(f"{arm} − {baseline}" if baseline else arm, justify="right")
+def _table(title: str, overall: Sequence[Evidence], between: str) -> Table:
+    arms = list(dict.fromkeys(e.slice["arm"] for e in overall))
+    table = grid(title, ["", *arms, "n"])
     for claim in dict.fromkeys(e.claim for e in overall):
-        rows = {(e.slice["arm"], e.baseline): e for e in overall if e.claim == claim}
-        table.add_row(claim.removeprefix("align/"), *(_cell(rows.get(arm)) for arm in arms))
+        by_arm = {e.slice["arm"]: e for e in overall if e.claim == claim}
+        rows = [by_arm.get(arm) for arm in arms]
+        table.add_row(claim.removeprefix("align/"), *(number(row, between) for row in rows), counts(rows))
     return table
 
 
-def _by_category(title: str, rows: Sequence[Evidence]) -> Table:
-    table = Table(title=title, title_justify="left")
-    table.add_column("", no_wrap=True)
+def _differences(title: str, rows: Sequence[Evidence], between: str) -> Table:
+    table, before = grid(title, ("", "", "difference", "n")), None
+    table.columns[1].justify = "left"
+    for row in rows:
+        which = f"{row.slice['arm']} − {row.baseline}"
+        claim = row.claim.removeprefix("align/")
+        table.add_row("" if which == before else which, claim, number(row, between), counted(row))
+        before = which
+    return table
+
+
+def _by_category(title: str, rows: Sequence[Evidence], between: str) -> Table:
     cells = {(e.slice["category"], e.claim): e for e in rows}
     claims = list(dict.fromkeys(e.claim for e in rows))
-    for claim in claims:
-        table.add_column(claim.removeprefix("align/"), justify="right")
+    table = grid(title, ["", *(column for claim in claims for column in (claim.removeprefix("align/"), "n"))])
     for category in dict.fromkeys(e.slice["category"] for e in rows):
-        table.add_row(category, *(_cell(cells.get((category, claim))) for claim in claims))
+        found = [cells.get((category, claim)) for claim in claims]
+        table.add_row(category, *(text for row in found for text in (number(row, between), counted(row))))
     return table
-
-
-def _cell(row: Evidence | None) -> str:
-    if row is None or row.value is None:
-        return "–"
-    interval = f" [{row.low:.2f}, {row.high:.2f}]" if row.low is not None and row.high is not None else ""
-    sign = "+" if row.baseline else ""
-    unscored = f" ({row.n_unscored} unscored)" if row.n_unscored else ""
-    return f"{row.value:{sign}.2f}{interval} n={row.n}{unscored}"

@@ -128,7 +128,13 @@ def ablate(
     with home.locked():
         for run, config in opened:
             stage = home.stage(f"seed-{config.seed}")
-            wanted = [spec for spec in specs[config.seed] if spec.name in shared]
+            # What the first seed's directory holds is asked too: an untrained arm answers the same whatever the seed.
+            first = home.path / f"seed-{opened[0][1].seed}" / name
+            wanted = [
+                spec._replace(earlier=(*spec.earlier, first / spec.directory))
+                for spec in specs[config.seed]
+                if spec.name in shared
+            ]
             made = evaluate(
                 stage, wanted, chosen, set_name=name, policy=policy, seed=0, max_tokens=max_tokens, root=out,
                 baseline=BASE if BASE in shared else None,
