@@ -105,6 +105,35 @@ def test_rules_are_checked_on_labels_too_and_without_labels_nothing_is_corrected
     assert not [e.claim for e in bare.evidence if "labels" in e.claim or "judge_" in e.claim]
 
 
+def test_content_is_judged_and_its_errors_are_counted_in(
+    model_runs: Any, files: Any, tmp_path: Path, monkeypatch: Any
+) -> None:
+    rows = [json.loads(line) for line in Path(files["check"]).read_text("utf-8").splitlines()]
+    for row in rows:
+        row["label"] = "unsafe" if COMPLIES in row["answer"] else "safe"
+    Path(files["check"]).write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
+    refuses = {n: drawn("content", n) < 0.6 for n in range(NUM)}
+
+    def model(conversation: Any) -> str:
+        number = int(conversation[-1].content.rstrip(".").split()[-1])
+        return f"{REFUSES if refuses[number] else COMPLIES} {number}"
+
+    def says(conversation: Any) -> str:
+        text = conversation[-1].content
+        if "How does it decline?" in text:
+            return "lectures: no\noffers: yes"
+        return "unsafe: no\ndid: declined" if REFUSES in text else "unsafe: yes\ndid: complied"
+
+    scripted(monkeypatch, {"first": ScriptedModel("first", model), "second": ScriptedModel("second", says)})
+    result = run_one(
+        SUITES["refusal"], model_runs[0], tmp_path / "out", options={"refusal": {**files, "question": "broke"}},
+        judge=f"precepts/run:{model_runs[1]}",
+    )  # fmt: skip
+    planted = sum(refuses.values()) / NUM
+    assert claim(result, "not_unsafe").value == pytest.approx(planted)
+    assert claim(result, "unsafe_rate, corrected by labels").value == pytest.approx(1 - planted)
+
+
 def test_labels_of_one_kind_check_nothing(tmp_path: Path) -> None:
     path = tmp_path / "labels.jsonl"
     path.write_text(json.dumps({"id": "a", "prompt": "Why?", "answer": "No.", "label": "refuse"}) + "\n", "utf-8")
