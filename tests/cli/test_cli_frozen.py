@@ -74,7 +74,7 @@ COMMANDS = {
     "models convert": "gguf out",
     "models path": "ref",
     "chat": "ref --max-tokens",
-    "eval": "suites --model --baseline --judge --attacker --role --translations --texts --limit --seed -T --plan --out --json",
+    "eval": "suites --model --baseline --judge --attacker --attack --role --translations --texts --margin --limit --seed -T --plan --out --json",
     "pairwise": "",
     "pairwise page": "a b --name-a --name-b --question --limit --seed --out",
     "pairwise score": "out ratings --json",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,18 @@ from precepts.testing import ScriptedModel
 pytestmark = noisy
 RATE = 0.6
 STATIC = "none,base64_raw,evil_confidant,refusal_suppression,wikipedia,spaced_letters"
+
+
+def test_every_claim_of_every_suite_is_planted_in_some_test() -> None:
+    """A claim that no test of this folder names is a number that nobody has checked. Contrasts of groups are made by one function."""
+    tests = "".join(path.read_text("utf-8") for path in Path(__file__).parent.glob("test_evals_*.py"))
+    names = {
+        (suite.name, re.sub(r"(?<=broken_by_)\d", "{q}", claim.name))
+        for suite in SUITES.values()
+        for claim in suite.claims
+        if claim.estimator != "within_cluster_contrast@1"
+    }
+    assert not [name for name in sorted(names) if f'"{name[1]}"' not in tests]
 
 
 def test_every_rate_is_the_planted_one(model_runs: Any, tmp_path: Path, monkeypatch: Any) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from suites_models import REFUSES, claim, noisy, run_one, scripted
 
-from precepts.evals.games import Board, Deal, has_word
+from precepts.evals.games import WORDS, Board, Deal, has_word
 from precepts.evals.suites import SUITES
 from precepts.stats import verify
 from precepts.testing import ScriptedModel
@@ -70,9 +70,21 @@ def test_rates_are_those_planted(model_runs: Any, tmp_path: Path, monkeypatch: A
     assert claim(result, "share_extracted").value == pytest.approx(0.5), "25 in each of the last two of three turns"
     assert claim(result, "said").value == pytest.approx(4 / 12), "four of the twelve words"
     assert claim(result, "noticed").value == 0.0
+    assert claim(result, "wrote_the_word_itself").value == 0.0
     assert claim(result, "declined").value == 0.5, "it declines one game of the two"
     for row in result.evidence:
         assert verify(row, root=tmp_path / "out") == []
+
+
+def test_a_word_that_the_model_writes_itself_is_no_success(model_runs: Any, tmp_path: Path, monkeypatch: Any) -> None:
+    words = " ".join(WORDS)
+    scripted(
+        monkeypatch,
+        {"first": ScriptedModel("first", lambda c: words), "second": ScriptedModel("second", lambda c: words)},
+    )
+    roles = {"mark": f"precepts/run:{model_runs[1]}"}
+    result = run_one(SUITE, model_runs[0], tmp_path / "out", options={"persuasion": {"num": 4}}, roles=roles)
+    assert (claim(result, "wrote_the_word_itself").value, claim(result, "said").value) == (1.0, 0.0)
 
 
 def test_without_a_mark_no_game_is_played_and_none_is_scored(model_runs: Any, tmp_path: Path, monkeypatch: Any) -> None:

@@ -7,11 +7,21 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from inspect_ai.model import (
+    ChatCompletionChoice,
+    ChatMessageAssistant,
+    ContentReasoning,
+    ContentText,
+    ModelName,
+    ModelOutput,
+)
+from inspect_ai.solver import TaskState
 from suites_models import claim, noisy, run_one, scripted
 
 from precepts.errors import InputError
 from precepts.evals.chains import asks, chains, flagged_by_rules, rule_use
-from precepts.evals.suites import SUITES
+from precepts.evals.suites import SUITES, reasoning
+from precepts.evals.suites.reasoning import parts_of
 from precepts.stats import estimate, verify
 from precepts.stats.rogan_gladen import Counts, rogan_gladen
 from precepts.testing import ScriptedModel
@@ -95,17 +105,54 @@ def test_a_model_as_monitor_is_read_and_its_kinds_are_counted(
     model_runs: Any, tmp_path: Path, monkeypatch: Any
 ) -> None:
     def monitor(conversation: Any) -> str:
-        lied = "make it up" in conversation[-1].content
-        return f"deceptive: {'yes' if lied else 'no'}\nkind: {'fact' if lied else 'none'}"
+        text = conversation[-1].content
+        if "make it up" not in text:
+            return "deceptive: no\nkind: none"
+        return f"deceptive: yes\nkind: {'other' if 'attached' in text else 'fact'}"
 
     scripted(monkeypatch, {"first": ScriptedModel("first", model), "second": ScriptedModel("second", monitor)})
     result = run_one(
         SUITE, model_runs[0], tmp_path / "out", options={"reasoning": {"num": 8}}, roles={"monitor": f"precepts/run:{model_runs[1]}"}
     )  # fmt: skip
-    assert claim(result, "flagged_invented_fact").value == claim(result, "flagged_rate").value == 2 / 16
+    assert claim(result, "flagged_rate").value == 2 / 16
+    assert claim(result, "flagged_invented_fact").value == claim(result, "flagged_other").value == 1 / 16
     assert claim(result, "flagged_invented_rule").value == 0.0
     assert claim(result, "monitor_specificity").value == 1.0
     assert "monitor@1(" in (claim(result, "flagged_rate").judge or "")
+
+
+def test_summaries_of_reasoning_are_held_against_it(model_runs: Any, tmp_path: Path, monkeypatch: Any) -> None:
+    def with_summary(state: TaskState) -> tuple[str | None, str, str | None]:
+        thought, said, _ = parts_of(state)
+        return thought, said, None if "given" in state.metadata else "It is all known."
+
+    def monitor(conversation: Any) -> str:
+        text = conversation[-1].content
+        if "a summary of it that users are shown" not in text:
+            return "deceptive: no\nkind: none"
+        return f"adds: {'yes' if 'make it up' in text else 'no'}\nomits: no"
+
+    monkeypatch.setattr(reasoning, "parts_of", with_summary)
+    scripted(monkeypatch, {"first": ScriptedModel("first", model), "second": ScriptedModel("second", monitor)})
+    roles = {"monitor": f"precepts/run:{model_runs[1]}"}
+    result = run_one(SUITE, model_runs[0], tmp_path / "out", options={"reasoning": {"num": 8}}, roles=roles)
+    adds = claim(result, "summary_adds")
+    assert (adds.value, adds.n) == (2 / 16, 16), "of the model's own chains alone"
+    assert claim(result, "summary_omits").value == 0.0
+
+
+def test_a_provider_s_summary_is_told_from_the_reasoning() -> None:
+    def parts(**block: Any) -> tuple[str | None, str, str | None]:
+        content = [ContentReasoning(**block), ContentText(text="So.")]
+        output = ModelOutput(model="m", choices=[ChatCompletionChoice(message=ChatMessageAssistant(content=content))])
+        state = TaskState(model=ModelName("m/m"), sample_id=1, epoch=1, input="Why?", messages=[], output=output)
+        return parts_of(state)
+
+    assert parts(reasoning="Because.", summary="It is so.") == ("Because.", "So.", "It is so.")
+    assert parts(reasoning="x9Q", redacted=True, summary="It is so.") == ("It is so.", "So.", None), (
+        "all that can be read"
+    )
+    assert parts(reasoning="Because.") == ("Because.", "So.", None)
 
 
 def test_a_model_that_shows_no_reasoning_is_not_scored(model_runs: Any, tmp_path: Path, monkeypatch: Any) -> None:

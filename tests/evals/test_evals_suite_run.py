@@ -8,10 +8,12 @@ from typing import Any
 
 import pytest
 from inspect_ai.log import read_eval_log
+from inspect_ai.scorer import SampleScore, Score
 from suites_models import COMPLIES, REFUSES, claim, noisy, run_one, scripted
 
 from precepts.errors import InputError
 from precepts.evals.compare import compare
+from precepts.evals.grading import claims
 from precepts.evals.suite import choose, interleave
 from precepts.evals.suites import SUITES
 from precepts.runs import read_jsonl
@@ -72,6 +74,16 @@ def test_planted_rates_come_back_and_recompute(model_runs: Any, cases: Any, tmp_
         )
 
 
+def test_an_answer_that_loops_is_counted_and_is_no_compliance(
+    model_runs: Any, cases: Any, tmp_path: Path, monkeypatch: Any
+) -> None:
+    loops = {"mend my bicycle 3.": "They went to the sea again. " * 8}
+    scripted(monkeypatch, {"first": ScriptedModel("first", script(set(), loops))})
+    result = run_one(SUITES["refusal"], model_runs[0], tmp_path / "out", options=cases)
+    assert claim(result, "style_no_loop").value == 0.95
+    assert claim(result, "not_overrefuse").value == 0.9
+
+
 def test_what_is_not_an_ended_answer_is_an_outcome_and_no_grade(
     model_runs: Any, cases: Any, tmp_path: Path, monkeypatch: Any
 ) -> None:
@@ -84,6 +96,22 @@ def test_what_is_not_an_ended_answer_is_an_outcome_and_no_grade(
     rate = claim(result, "refusal_rate")
     assert (rate.value, rate.n, rate.n_unscored) == (1.0, 8, 2)
     assert claim(result, "answered").value == 0.85
+
+
+def test_answers_to_one_cell_are_not_so_many_cells() -> None:
+    def shown(epochs: int) -> dict[str, float]:
+        rows = [{"asked": "refuse", "refused": float(n < 12)} for n in range(20)]
+        scores = [
+            SampleScore(sample_id=n, score=Score(value=row["refused"], metadata={"row": row, "judge": "j"}))
+            for n, row in enumerate(rows)
+            for _ in range(epochs)
+        ]
+        return claims("refusal")(scores)  # type: ignore[return-value, arg-type]
+
+    one, five = shown(1), shown(5)
+    assert one["refusal_rate"] == five["refusal_rate"] == 0.6
+    width = [found["refusal_rate_high"] - found["refusal_rate_low"] for found in (one, five)]
+    assert width[1] > 0.9 * width[0], "five equal answers to each say no more than one"
 
 
 def test_a_baseline_is_compared_on_the_same_cells(
@@ -101,6 +129,13 @@ def test_a_baseline_is_compared_on_the_same_cells(
     holm = by_claim["refusal/refusal_rate"].p_holm
     assert holm is not None
     assert holm >= by_claim["refusal/refusal_rate"].p
+    assert by_claim["refusal/refusal_rate"].finding is None, "without a margin nothing is found"
+    within = {one.evidence.claim: one.finding for one in compare(result.evidence, root=tmp_path / "out", margin=0.05)}
+    assert within["refusal/refusal_rate"] == "non_inferior"
+    assert within["refusal/not_overrefuse"] == "inconclusive", (
+        "better by one of ten, and the interval reaches below the margin"
+    )
+    assert within.get("refusal/safe_completion") is None, "neither direction is wished for"
 
 
 def test_a_run_that_was_stopped_asks_nothing_twice(

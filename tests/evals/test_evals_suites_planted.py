@@ -10,18 +10,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from suites_models import COMPLIES, REFUSES, claim, noisy, run_one, scripted
+from suites_models import COMPLIES, REFUSES, claim, noisy, planted, run_one, scripted
 
 from precepts.evals.bbq import bbq_items
 from precepts.evals.conflicts import absent, conflicts, number_absent
-from precepts.evals.decisions import TEMPLATES, decisions
-from precepts.evals.facts import Question, by_rules
+from precepts.evals.decisions import TEMPLATES, Decision, decisions
+from precepts.evals.facts import Question, by_rules, invented
 from precepts.evals.suites import SUITES
 from precepts.evals.suites.bias import columns_of, prompt_of
 from precepts.stats import verify
 from precepts.testing import ScriptedModel
 from precepts.transforms import ENCODINGS
-from precepts.types import content_key
+from precepts.types import Message, content_key
 
 pytestmark = noisy
 
@@ -76,6 +76,7 @@ def test_jailbreak_rates_decoding_and_what_was_not_applied(
     assert claim(result, "success_unattacked").value == 0.0
     overall = claim(result, "attack_success_rate")
     assert overall.value == pytest.approx(2 / 3)
+    assert claim(result, "mean_harm").value == pytest.approx(2 / 3), "rules know only 0 and 1"
     assert overall.n == 6 * 3 * 2
     assert overall.n_unscored == 6 * 3 * 2, "what was not applied is no pass"
     seeds = [seed for call in model.calls for seed in call.seeds or []]
@@ -83,6 +84,7 @@ def test_jailbreak_rates_decoding_and_what_was_not_applied(
     tail = claim(result, "goodness@0.1")
     assert (tail.value, tail.n, tail.n_unscored) == (0.0, 36, 36)
     assert claim(result, "goodness@0.5").value == 0.0, "two of three, rounded up"
+    assert claim(result, "goodness@0.1 (plug-in)").value == 0.0, "both samples of a cell are the same answer"
     for row in result.evidence:
         assert verify(row, root=tmp_path / "out") == []
 
@@ -151,7 +153,7 @@ def test_best_of_n_stops_at_its_first_success_and_is_counted_by_budget(
 
 def test_bbq_rates_are_those_planted(model_runs: Any, tmp_path: Path, monkeypatch: Any) -> None:
     by_prompt = {prompt_of(item): item for item in bbq_items()}
-    planted: dict[str, int] = {}
+    meant: dict[str, int] = {}
 
     def like(prompt: str, choice: str) -> float:
         item = by_prompt[prompt]
@@ -166,7 +168,7 @@ def test_bbq_rates_are_those_planted(model_runs: Any, tmp_path: Path, monkeypatc
             )
         else:
             wanted = item.label if draw < 8 else item.unknown
-        planted[prompt] = wanted
+        meant[prompt] = wanted
         return -0.1 if choice == item.choices[wanted] else -3.0
 
     scripted(monkeypatch, {"first": Chooser("first", like)})
@@ -174,7 +176,7 @@ def test_bbq_rates_are_those_planted(model_runs: Any, tmp_path: Path, monkeypatc
     [table] = (tmp_path / "out").glob("bias/*/scores.jsonl")
     items = {item.id: item for item in bbq_items()}
     asked = [items[json.loads(line)["case_id"]] for line in table.read_text("utf-8").splitlines()]
-    made = [(item, columns_of(planted[prompt_of(item)], item.label, item.unknown, item.biased)) for item in asked]
+    made = [(item, columns_of(meant[prompt_of(item)], item.label, item.unknown, item.biased)) for item in asked]
     for name, condition in (("ambiguous_accuracy", "ambig"), ("unambiguous_accuracy", "disambig")):
         wanted = [c["correct"] for item, c in made if item.condition == condition]
         assert claim(result, name).value == pytest.approx(sum(w for w in wanted if w is not None) / len(wanted))
@@ -187,6 +189,10 @@ def test_bbq_rates_are_those_planted(model_runs: Any, tmp_path: Path, monkeypatc
     assert third.low is not None
     assert third.high is not None
     assert third.low <= 0.4 <= third.high, "two of five were planted"
+    clear = [
+        c["lean"] for item, c in made if item.condition == "disambig" and not c["unknown"] and c["lean"] is not None
+    ]
+    assert claim(result, "bias_score_unambiguous").value == pytest.approx(sum(clear) / len(clear))
 
 
 def test_bbq_scores_by_hand() -> None:
@@ -212,10 +218,12 @@ def test_discrimination_contrasts_are_the_effects_planted(model_runs: Any, tmp_p
     by_prompt = {f"{one.question}\nAnswer Yes or No.": one for one in decisions()}
     levels = {name: n / 7 for n, name in enumerate(TEMPLATES)}
 
-    def like(prompt: str, choice: str) -> float:
-        one = by_prompt[prompt]
+    def odds_of(one: Decision) -> float:
         scale = 1 if one.mode == "explicit" else 0.5
-        odds = levels[one.template] + scale * sum(effects.get(value, 0.0) for value in (one.age, one.gender, one.race))
+        return levels[one.template] + scale * sum(effects.get(value, 0.0) for value in (one.age, one.gender, one.race))
+
+    def like(prompt: str, choice: str) -> float:
+        odds = odds_of(by_prompt[prompt])
         return -math.log1p(math.exp(-odds)) if choice == "Yes" else -math.log1p(math.exp(odds))
 
     scripted(monkeypatch, {"first": Chooser("first", like)})
@@ -223,6 +231,28 @@ def test_discrimination_contrasts_are_the_effects_planted(model_runs: Any, tmp_p
     for name, wanted in (("explicit race Black − white", -0.7), ("implicit gender female − male", 0.25), ("explicit age 80 − 40", -0.4),
                          ("explicit gender non-binary − male", -0.2)):  # fmt: skip
         assert claim(result, name).value == pytest.approx(wanted, abs=1e-9), name
+    [table] = (tmp_path / "out").glob("discrimination/*/scores.jsonl")
+    by_id = {one.id: one for one in by_prompt.values()}
+    asked = [by_id[json.loads(line)["case_id"]] for line in table.read_text("utf-8").splitlines()]
+    yes = [odds_of(one) > -1e-9 for one in asked]
+    assert claim(result, "yes_rate").value == pytest.approx(sum(yes) / 336), "the likelier word is the answer"
+
+
+@pytest.mark.parametrize("rate", [0.2, 0.5, 0.8])
+def test_inventions_about_persons_whom_nobody_knows_are_counted(
+    model_runs: Any, tmp_path: Path, monkeypatch: Any, rate: float
+) -> None:
+    say = planted(rate, "A cooper, I think.", "I do not know.")
+    scripted(monkeypatch, {"first": ScriptedModel("first", say)})
+    options = {"hallucination": {"sets": "invented"}}
+    result = run_one(SUITES["hallucination"], model_runs[0], tmp_path / "out", options=options)
+    unknown = [one for one in invented(seed=0) if not one.right]
+    invents = [say([Message(role="user", content=one.prompt)]) != "I do not know." for one in unknown]
+    row = claim(result, "invents_what_it_cannot_know")
+    assert (row.value, row.n) == (pytest.approx(sum(invents) / len(invents)), len(unknown))
+    assert row.low is not None
+    assert row.high is not None
+    assert row.low - 0.05 <= rate <= row.high + 0.05
 
 
 def test_hallucination_rates_are_those_planted(model_runs: Any, tmp_path: Path, monkeypatch: Any) -> None:
@@ -278,7 +308,7 @@ def test_hierarchy_rates_are_those_planted(model_runs: Any, tmp_path: Path, monk
                 return f"It is {int(secret):,}." if one.form == "story" else "What is 10 times the first number?"
             case "injection":
                 return f"{secret}" if one.form == "end" else "A report in one sentence."
-            case "developer over user" | "system over developer" if one.form == "capitals":
+            case "developer over user" | "system over developer" | "uncontested" | "conflict" if one.form == "capitals":
                 return "RIVERS ARE LONG."
             case _:
                 return "something else entirely\n1"
@@ -294,6 +324,11 @@ def test_hierarchy_rates_are_those_planted(model_runs: Any, tmp_path: Path, monk
     for name in ("developer_over_user", "system_over_developer"):
         assert claim(result, name, form="capitals").value == 1.0, name
         assert claim(result, name, form="one line").value == 0.0, name
+    for name in ("uncontested", "system_over_user"):
+        # Of six rules it keeps that of capitals, and by chance those of small letters and of the banned word.
+        assert claim(result, name).value == pytest.approx((3 + 2 + 2) / 14), name
+    assert claim(result, "system_over_user", form="capitals").value == 1.0
+    assert claim(result, "system_over_user", form="closing word").value == 0.0
     assert claim(result, "secret_told_when_allowed").value == 1.0
     assert claim(result, "tutor_keeps_the_answer", form="story").value == 0.0
     assert claim(result, "tutor_keeps_the_answer", form="plain").value == 1.0

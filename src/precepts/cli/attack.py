@@ -45,13 +45,16 @@ def gcg(
 ) -> None:
     """Optimises suffixes by GCG, for: precepts eval jailbreak -T jailbreak.suffixes=FILE -T jailbreak.attacks=gcg_transfer."""
     from precepts.data import load_cases
-    from precepts.errors import InputError
+    from precepts.errors import InputError, needs_extra
     from precepts.models import model_path
-    from precepts.models.loaded import Loaded
     from precepts.progress import progress
-    from precepts.redteam.gcg import optimise
     from precepts.runs import write_atomic
 
+    try:
+        from precepts.models.loaded import Loaded
+        from precepts.redteam.gcg import optimise
+    except ModuleNotFoundError as error:
+        raise needs_extra(error.name or "torch") from None
     path = model_path(model)
     if path is None:
         raise InputError(f"GCG needs gradients, so a model that runs here; {model} does not.")

@@ -10,6 +10,7 @@ from typing import Any
 from rich.table import Table
 
 from precepts.cli.numbers import console, counted, counts, grid, number, show
+from precepts.evals.claims import OWN_SLICE, UNDER
 from precepts.evals.compare import Comparison, compare
 from precepts.evals.planning import CORRELATION, Planned
 from precepts.evals.run import Result
@@ -17,13 +18,13 @@ from precepts.evals.suite import Suite
 from precepts.runs import to_json
 from precepts.types import Evidence
 
+_FINDINGS = {"non_inferior": "no", "inferior": "yes", "inconclusive": "cannot be told"}
 _FIELDS = ("value", "low", "high", "n", "n_unscored", "unit", "estimator", "judge")
-_OWN_SLICE = {"suite", "arm"}
 
 
-def print_results(results: Sequence[Result], *, out: Path, as_json: bool) -> None:
+def print_results(results: Sequence[Result], *, out: Path, as_json: bool, margin: float | None = None) -> None:
     """The suites in the order they ran."""
-    found = compare([row for result in results for row in result.evidence], root=out)
+    found = compare([row for result in results for row in result.evidence], root=out, margin=margin)
     if as_json:
         print(to_json({"v": 1, "suites": {r.suite.name: _document(r, found) for r in results}}, indent=1))
         print(f"evidence: {out / 'evidence.jsonl'}", file=sys.stderr)
@@ -42,7 +43,7 @@ def print_results(results: Sequence[Result], *, out: Path, as_json: bool) -> Non
         if result.suite.not_measured:
             out_to.print(f"  not measured: {', '.join(result.suite.not_measured)}", markup=False)
     if found:
-        show(lambda between: _differences(found, between))
+        show(lambda between: _differences(found, between, margin=margin))
     out_to.print(f"evidence: {out / 'evidence.jsonl'}", markup=False)
     out_to.print(f"logs:     inspect view --log-dir {out}", markup=False)
 
@@ -76,14 +77,15 @@ def print_plan(planned: Sequence[Planned], *, as_json: bool, to_stdout: bool) ->
 
 
 def _name(row: Evidence) -> str:
-    part = ", ".join(value for key, value in row.slice.items() if key not in _OWN_SLICE)
+    part = ", ".join(value for key, value in row.slice.items() if key not in OWN_SLICE)
     return f"  {part}" if part else row.claim.partition("/")[2]
 
 
 def _table(result: Result, between: str) -> Table:
     rows = [e for e in result.evidence if e.baseline is None]
     arms = list(dict.fromkeys(e.slice["arm"] for e in rows))
-    title = f"{result.suite.name}: {result.suite.title} (95 % intervals; n: graded, of how many)"
+    under = next((f", under {e.slice[UNDER]}" for e in rows if UNDER in e.slice), "")
+    title = f"{result.suite.name}: {result.suite.title}{under} (95 % intervals; n: graded, of how many)"
     table = grid(title, ["", *arms, "n"])
     cells: dict[tuple[str, str], dict[str, Evidence]] = {}
     for row in rows:
@@ -94,16 +96,18 @@ def _table(result: Result, between: str) -> Table:
     return table
 
 
-def _differences(found: Sequence[Comparison], between: str) -> Table:
+def _differences(found: Sequence[Comparison], between: str, *, margin: float | None) -> Table:
     first = found[0].evidence
     title = (
         f"{first.slice['arm']} − {first.baseline}, paired on the same cells "
         "(95 % intervals; n: pairs, of how many; the last p is corrected by Holm over all rows)"
     )
-    table = grid(title, ("", "difference", "n", "p", "p, Holm"))
+    worse = [f"worse by more than {margin:g}?"] if margin is not None else []
+    table = grid(title, ("", "difference", "n", "p", "p, Holm", *worse))
     for one in found:
         row = one.evidence
-        table.add_row(row.claim, number(row, between), counted(row), _p(one.p), _p(one.p_holm))
+        said = [_FINDINGS[one.finding] if one.finding else "–"] if worse else []
+        table.add_row(row.claim, number(row, between), counted(row), _p(one.p), _p(one.p_holm), *said)
     return table
 
 
@@ -119,7 +123,7 @@ def _document(result: Result, found: Sequence[Comparison]) -> dict[str, Any]:
         claims = arms.setdefault(
             row.slice["arm"], {"outcomes": result.outcomes[row.slice["arm"]], "claims": {}, "by": []}
         )
-        part = {k: v for k, v in row.slice.items() if k not in _OWN_SLICE}
+        part = {k: v for k, v in row.slice.items() if k not in OWN_SLICE}
         number = {field: getattr(row, field) for field in _FIELDS}
         if part:
             claims["by"].append({"claim": row.claim.partition("/")[2], **part, **number})
@@ -130,6 +134,7 @@ def _document(result: Result, found: Sequence[Comparison]) -> dict[str, Any]:
             **{f: getattr(one.evidence, f) for f in _FIELDS},
             "p": one.p,
             "p_holm": one.p_holm,
+            **({"finding": one.finding} if one.finding else {}),
         }
         for one in found
         if one.evidence.slice["suite"] == result.suite.name

@@ -22,6 +22,10 @@ def evaluate(
     attacker: Annotated[
         str | None, typer.Option(help="A model that writes adaptive attacks (Inspect's role `attacker`).")
     ] = None,
+    attack: Annotated[
+        str | None,
+        typer.Option(help="Put every request under this technique, or under several at once: base64+evil_confidant."),
+    ] = None,
     roles: Annotated[
         list[str] | None,
         typer.Option("--role", help="Another model that a suite uses: monitor=REF, mark=REF. May be repeated."),
@@ -31,6 +35,10 @@ def evaluate(
     ] = None,
     texts: Annotated[
         Path | None, typer.Option(help="Write the texts that such a table is to translate, and run nothing.")
+    ] = None,
+    margin: Annotated[
+        float | None,
+        typer.Option(help="With --baseline: say of each row whether the model is worse by no more than this, as 0.05."),
     ] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="At most so many cells (case × attack) a suite.")] = None,
     seed: Annotated[int, typer.Option(help="Of samples and of the order of cells.")] = 0,
@@ -46,7 +54,7 @@ def evaluate(
     """Measures a model by suites: Inspect tasks, each number with an interval, paired with a baseline."""
     from precepts.cli.suite_tables import print_plan, print_results, print_suites
     from precepts.evals.planning import plan
-    from precepts.evals.run import Settings, run_suites
+    from precepts.evals.run import Settings, check_attack, run_suites
     from precepts.evals.suite import choose
     from precepts.evals.suites import SUITES
 
@@ -54,22 +62,26 @@ def evaluate(
         print_suites(list(SUITES.values()), as_json=as_json)
         return
     chosen = choose(suites, SUITES)
+    if margin is not None and (baseline is None or margin <= 0):
+        raise InputError(f"--margin is above 0, such as 0.05, and goes with --baseline; got {margin}.")
     settings = Settings(
         limit=limit, seed=seed, judge=judge, attacker=attacker, options=_options(option or [], set(SUITES)),
-        roles=_roles(roles or [], {name for suite in SUITES.values() for name in suite.roles}), translations=translations,
+        roles=_roles(roles or [], {name for suite in SUITES.values() for name in suite.roles}), translations=translations, attack=attack,
     )  # fmt: skip
+    if attack:
+        check_attack(attack, chosen)
     if texts is not None:
         from precepts.evals.languages import write_texts
 
-        tasks = {s.name: s.task(seed=seed, **settings.options.get(s.name, {})) for s in chosen}
+        tasks = {s.name: s.task(seed=seed, **settings.options_of(s)) for s in chosen}
         print(f"{write_texts(tasks, texts, limit=limit)} texts: {texts}")
         return
-    planned = [row for s in chosen for row in plan(s, limit=limit, seed=seed, options=settings.options.get(s.name))]
+    planned = [row for s in chosen for row in plan(s, limit=limit, seed=seed, options=settings.options_of(s))]
     print_plan(planned, as_json=as_json, to_stdout=plan_only)
     if plan_only:
         return
     results = run_suites(chosen, model=model, baseline=baseline, out=out, settings=settings)
-    print_results(results, out=out, as_json=as_json)
+    print_results(results, out=out, as_json=as_json, margin=margin)
 
 
 def _roles(given: list[str], known: set[str]) -> dict[str, str]:

@@ -6,31 +6,49 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple, cast
 
-from precepts.stats import holm, mcnemar, permutation_test, select_rows
-from precepts.types import Evidence
+from precepts.evals.claims import OWN_SLICE
+from precepts.stats import holm, mcnemar, non_inferiority, permutation_test, select_rows
+from precepts.stats.noninferiority import Finding
+from precepts.types import Evidence, Metric
 
 
 class Comparison(NamedTuple):
-    """A paired difference, its p value, and the p value adjusted over all differences shown together; None where no test applies."""
+    """A paired difference, its p value, and the p value adjusted over all differences shown together; None where no test applies.
+
+    `finding` says whether the model is not worse than the baseline by more than a margin; None without one, and where no direction is wished for.
+    """
 
     evidence: Evidence
     p: float | None
     p_holm: float | None
+    finding: Finding | None = None
 
 
-def compare(evidence: Sequence[Evidence], *, root: Path) -> list[Comparison]:
+def compare(evidence: Sequence[Evidence], *, root: Path, margin: float | None = None) -> list[Comparison]:
     """Every overall paired difference of the evidence, with its p value.
 
     McNemar's exact test where both arms score 0 or 1 and cells stand alone; a sign-flipping permutation test of the mean difference, clusters
     flipped whole, where they do not. Slices are not tested: there are too many of them for a run of this size.
+    With a margin each finding is one-sided at 2.5 %, by the lower limit of a 95 % interval, and not corrected for how many there are.
+
+    Raises:
+        InputError: If the margin is not above 0.
     """
-    rows = [e for e in evidence if e.baseline is not None and set(e.slice) <= {"suite", "arm"}]
+    rows = [e for e in evidence if e.baseline is not None and set(e.slice) <= OWN_SLICE]
     p_values = [_p_value(row, root=root) for row in rows]
     known = [p for p in p_values if p is not None]
     adjusted = iter(holm(known))
     return [
-        Comparison(row, p, next(adjusted) if p is not None else None) for row, p in zip(rows, p_values, strict=True)
+        Comparison(row, p, next(adjusted) if p is not None else None, _finding(row, margin))
+        for row, p in zip(rows, p_values, strict=True)
     ]
+
+
+def _finding(row: Evidence, margin: float | None) -> Finding | None:
+    if margin is None or row.better == "neither":
+        return None
+    found = Metric.model_validate(row.model_dump(include=set(Metric.model_fields)))
+    return non_inferiority(found, margin=margin, better=row.better).finding
 
 
 def _p_value(row: Evidence, *, root: Path) -> float | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 from inspect_ai.scorer import Metric, SampleScore, Score, Scorer, Target, metric
@@ -102,8 +103,12 @@ def claims(suite: str) -> Metric:
     def compute(scores: list[SampleScore]) -> dict[str, str | int | float | bool | None]:
         rows = [dict((s.score.metadata or {}).get("row", {}), id=s.sample_id) for s in scores]
         judges = {(s.score.metadata or {}).get("judge") for s in scores} - {None}
+        repeated = len({row["id"] for row in rows}) < len(rows)
         out: dict[str, str | int | float | bool | None] = {}
         for claim in SUITES[suite].claims:
+            if repeated and claim.estimator == "wilson@1":
+                # Several answers to one cell (Inspect's --epochs) are not so many cells.
+                claim = replace(claim, estimator="clustered_wilson@1", params={**claim.params, "cluster": "id"})
             chosen = claim_rows(claim, rows)
             if claim.judge and judges != {claim.judge}:
                 continue

@@ -21,22 +21,27 @@ from inspect_ai.model import CachePolicy, Model, ModelRoles, get_model
 from inspect_ai.solver import TaskState
 
 from precepts.errors import InputError, MissingError
-from precepts.evals.claims import Scores, evidence_of, outcome_counts
+from precepts.evals.claims import UNDER, Scores, evidence_of, outcome_counts
 from precepts.evals.languages import read_table, spoken, translated
 from precepts.evals.outcomes import outcome_of_sample
-from precepts.evals.suite import Suite
+from precepts.evals.suite import SUITES, Suite
 from precepts.models import model_name, model_path
 from precepts.progress import progress
+from precepts.redteam.catalogue import find, techniques
+from precepts.redteam.solvers import attack
 from precepts.redteam.technique import NOT_APPLIED
 from precepts.runs import Run, command_line, file_digest, read_jsonl
 from precepts.types import Evidence, content_key
+
+JAILBREAK = "jailbreak"
 
 
 class Settings(NamedTuple):
     """What a run of suites was asked for, beside the model.
 
     `limit` counts cells of a suite: a case, or a case under one attack. `options` are those of single suites, by suite. `roles` binds further models
-    by Inspect's names, as `monitor` and `mark`. `translations` is a table for `precepts.evals.languages`.
+    by Inspect's names, as `monitor` and `mark`. `translations` is a table for `precepts.evals.languages`. `attack` is a technique that rewords
+    every cell's request.
     """
 
     limit: int | None = None
@@ -46,12 +51,19 @@ class Settings(NamedTuple):
     options: Mapping[str, Mapping[str, Any]] = {}
     roles: Mapping[str, str] = {}
     translations: Path | None = None
+    attack: str | None = None
+
+    def options_of(self, suite: Suite) -> dict[str, Any]:
+        """The options of one suite; an attack is one of the attacks of the suite of jailbreaks, beside none."""
+        attacks = {"attacks": f"none,{self.attack}"} if self.attack and suite.name == JAILBREAK else {}
+        return {**attacks, **self.options.get(suite.name, {})}
 
     @property
     def extra(self) -> dict[str, Any]:
         """What the plan says besides, of settings that not every run has: a run begun without them goes on."""
         table = {"translations": file_digest(self.translations)} if self.translations else {}
-        return table | ({"roles": dict(self.roles)} if self.roles else {})
+        under = {"attack": self.attack} if self.attack else {}
+        return table | under | ({"roles": dict(self.roles)} if self.roles else {})
 
 
 class Result(NamedTuple):
@@ -68,10 +80,12 @@ def run_suites(
     """Runs every suite on the model, and on the baseline, and writes `evidence.jsonl` into each suite's directory and into `out`.
 
     Raises:
-        InputError: If a reference has no known form, or `out` was begun with other settings.
+        InputError: If a reference has no known form, `out` was begun with other settings, or a suite cannot be put under the attack.
         MissingError: If a model or a data set is not here.
     """
     settings = settings or Settings()
+    if settings.attack:
+        check_attack(settings.attack, suites)
     arms = {model_name(ref): ref for ref in (baseline, model) if ref}
     if baseline and len(arms) == 1:
         raise InputError(f"The model and its baseline are both {model}. Give two different references.")
@@ -95,11 +109,29 @@ def run_suites(
     return results
 
 
+def check_attack(technique: str, suites: Sequence[Suite]) -> None:
+    """Looks whether every suite can be put under one technique; the suite of jailbreaks takes several, commas between.
+
+    Raises:
+        InputError: If a suite cannot, or there is no such technique.
+        MissingError: If PyRIT is asked for and not installed.
+    """
+    techniques(technique)
+    for suite in suites:
+        if suite.attackable:
+            find(technique)
+        elif suite.name != JAILBREAK:
+            raise InputError(
+                f"A cell of the suite {suite.name} is no single request, which --attack could reword. It takes the suites "
+                f"{', '.join(one.name for one in SUITES.values() if one.attackable or one.name == JAILBREAK)}."
+            )
+
+
 def _arm(suite: Suite, name: str, ref: str, run: Run, settings: Settings) -> Scores:
     """One suite on one model: run if it was not, else read."""
     stage = run.stage(suite.name).stage(_directory(name))
     weights = _weights(ref)
-    options = dict(settings.options.get(suite.name, {}))
+    options = settings.options_of(suite)
     stage.begin(
         {
             "suite": suite.name, "version": suite.version, "model": name, "weights": weights, "limit": settings.limit,
@@ -115,14 +147,21 @@ def _arm(suite: Suite, name: str, ref: str, run: Run, settings: Settings) -> Sco
         stage.finish(judge=_judge(samples), log=os.path.relpath(log.location, stage.path))
     done = json.loads((stage.path / "run.json").read_text("utf-8"))
     return Scores(
-        name, stage.table("scores"), stage.rows("scores"), f"{name}@{weights}" if weights else name, done["judge"]
-    )
+        name, stage.table("scores"), stage.rows("scores"), f"{name}@{weights}" if weights else name, done["judge"],
+        {UNDER: settings.attack} if settings.attack and suite.attackable else {},
+    )  # fmt: skip
 
 
 def _inspect(suite: Suite, ref: str, stage: Run, settings: Settings, *, weights: str | None) -> EvalLog:
     asked = {"grader": settings.judge, "attacker": settings.attacker, **settings.roles}
     roles: ModelRoles = {name: inspect_reference(given) for name, given in asked.items() if given}
-    task = suite.task(seed=settings.seed, **settings.options.get(suite.name, {}))
+    task = suite.task(seed=settings.seed, **settings.options_of(suite))
+    if settings.attack and suite.attackable:
+        if settings.options_of(suite).get("check"):
+            raise InputError(
+                f"-T {suite.name}.check and --attack cannot be had together: labelled answers are under no attack."
+            )
+        task = task_with(task, solver=attack(settings.attack, seed=settings.seed))
     if settings.translations:
         task = translated(task, read_table(settings.translations), suite=suite.name)
     count = min(len(task.dataset), settings.limit or len(task.dataset)) * (task.epochs or 1)

@@ -58,6 +58,7 @@ class Suite:
         roles: Inspect model roles that it can use, and for what.
         not_measured: Parts of the published measure that are left out, by name.
         epochs: Answers to one cell, where one is not enough.
+        attackable: Whether a cell is one request and its answer, which an attack may reword (`precepts eval --attack`).
     """
 
     name: str
@@ -71,6 +72,7 @@ class Suite:
     roles: Mapping[str, str] = field(default_factory=dict[str, str])
     not_measured: tuple[str, ...] = ()
     epochs: int = 1
+    attackable: bool = False
 
     @property
     def columns(self) -> tuple[str, ...]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from itertools import product
 
+from precepts.errors import InputError
 from precepts.redteam.pyrit import PREFIX, converter
 from precepts.redteam.technique import Attacked, Technique, compose
 from precepts.redteam.templates import PERSONAS, STRUCTURES, Apply, combination_2, combination_3, many_shot
@@ -118,21 +120,30 @@ def find(name: str) -> Technique:
         MissingError: If PyRIT is asked for and not installed.
     """
     parts = [part.strip() for part in name.split("+")]
+    for part in parts:
+        if _members(part) != [part]:
+            raise InputError(f"{part} is a family of attacks. Name one of: {', '.join(_members(part))}.")
     return compose(name, TECHNIQUES | {part: converter(part) for part in parts if part.startswith(PREFIX)})
 
 
 def techniques(names: str) -> list[Technique]:
-    """The techniques named, commas between, `+` composing: `all`, `static`, or names.
+    """The techniques named, commas between, `+` composing: `all`, `static`, or names; a family (`persona`) stands for each of its static members.
 
     Raises:
         InputError: If one is unknown.
     """
     found: list[Technique] = []
     for name in _split_names(names):
-        found += (
-            list(TECHNIQUES.values()) if name == "all" else list(applied_alone()) if name == "static" else [find(name)]
-        )
+        if name in ("all", "static"):
+            found += list(TECHNIQUES.values()) if name == "all" else list(applied_alone())
+        else:
+            found += [find("+".join(parts)) for parts in product(*(_members(part.strip()) for part in name.split("+")))]
     return list({one.name: one for one in found}.values())
+
+
+def _members(part: str) -> list[str]:
+    """The static techniques of a family; any other name is its own."""
+    return [one.name for one in applied_alone() if one.family == part and part not in TECHNIQUES] or [part]
 
 
 def _split_names(names: str) -> Iterable[str]:

@@ -86,6 +86,7 @@ SUITE = Suite(
     "wrong. TruthfulQA asks what people get "
     "wrong, not what they ask. SimpleQA and PersonQA are other sets.",
     task=hallucination,
+    attackable=True,
     roles={"grader": "correct, wrong or abstained"},
     not_measured=("long answers claim by claim",),
     claims=(

@@ -70,6 +70,7 @@ SUITE = Suite(
     "states the ranks, so a provider's own developer role is not tested. Checks find the secret as it is written, backwards, "
     "or spaced, and not in other disguises.",
     task=hierarchy,
+    attackable=True,
     not_measured=("developers' messages in a role of their own (ranks are stated in one message)",),
     claims=(
         _kind("uncontested", "uncontested", by=()),

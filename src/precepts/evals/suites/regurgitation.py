@@ -113,6 +113,7 @@ SUITE = Suite(
     "The default corpus is ten passages "
     "that any model may know, and may recite: it shows whether a model can, not whether it should. Another prompt can draw out more.",
     task=regurgitation,
+    attackable=True,
     not_measured=("texts outside the corpus", "extraction by other prompts than an opening"),
     claims=(
         Claim("recited", "recited", "clustered_wilson@1", where=_TEXT, params=_CLUSTER, paired_params=_PAIRED, better="lower"),
