@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Literal
 
 from precepts.runs import Row, Run, file_digest
-from precepts.stats import estimate, lookup
+from precepts.stats import estimate, lookup, matches
 from precepts.types import Evidence, Input
 
 
@@ -27,7 +27,7 @@ class Scores:
         """One number: the estimator over the rows that `where` selects, of which `params` names the columns."""
         params = {**params, "cluster": "group", "seed": "seed"} if estimator.startswith("crossed") else params
         fields = {k: v for k, v in params.items() if isinstance(v, str)}
-        selected = [row for row in self.rows if all(row[k] == v for k, v in (where or {}).items())]
+        selected = [row for row in self.rows if matches(row, where or {})]
         metric = estimate(
             estimator, [{key: lookup(row, name) for key, name in fields.items()} for row in selected], params=params
         )

@@ -19,26 +19,24 @@ from precepts.progress import progress
 from precepts.runs import file_digest, write_atomic
 from precepts.stats import FloatArray
 from precepts.types import content_key
+from precepts.w2s.backbones import Kind, default_layer, load_backbone
 
 Pooling = Literal["last", "mean"]
 _SHARD = 256
 
 
 class FeatureSource(NamedTuple):
-    """A model directory, how many of its layers are run, and which state of a text is taken."""
+    """A model directory, how many of its layers are run, and which state of a text is taken; a layer of encoders and static vectors is 0."""
 
     path: Path
     layer: int
     pooling: Pooling = "last"
+    kind: Kind = "layer"
 
 
-def default_layer(path: Path) -> int:
-    """A layer just past the middle, where concepts are read best (16 of 30 for the embedded model)."""
-    try:
-        config = json.loads((path / "config.json").read_text("utf-8"))
-        return max(1, round(int(config["num_hidden_layers"]) * 16 / 30))
-    except (OSError, ValueError, KeyError):
-        raise InputError.at(path, None, "its config.json names no number of layers; give one as REF@LAYER") from None
+def feature_source(path: Path, kind: Kind, layer: int | None = None) -> FeatureSource:
+    """The features that are meant without a word on the layer: of a causal model just past the middle, else all there is."""
+    return FeatureSource(path, (layer or default_layer(path)) if kind == "layer" else 0, kind=kind)
 
 
 def model_digest(path: Path) -> str:
@@ -62,7 +60,8 @@ class FeatureStore:
     def __init__(self, source: FeatureSource, *, root: Path | None = None) -> None:
         """Names a store; nothing is read before `vectors`."""
         self.source = source
-        self.name = f"{model_digest(source.path)}-layer{source.layer}"
+        kind = f"layer{source.layer}" if source.kind == "layer" else source.kind
+        self.name = f"{model_digest(source.path)}-{kind}"
         self.path = (root or cache() / "features") / self.name
         self._index: dict[str, tuple[Path, int]] = {}
 
@@ -89,7 +88,9 @@ class FeatureStore:
         for shard, rows in by_shard.items():
             states = load_file(shard)["states"].double().numpy()
             half = states.shape[1] // 2
-            taken = states[:, :half] if self.source.pooling == "last" else states[:, half:]
+            taken = states
+            if self.source.kind == "layer":
+                taken = states[:, :half] if self.source.pooling == "last" else states[:, half:]
             parts |= {i: taken[self._index[keys[i]][1]] for i in rows}
         found: FloatArray = np.stack([parts[i] for i in range(len(keys))]) if keys else np.zeros((0, 0))
         if not np.isfinite(found).all():
@@ -111,22 +112,18 @@ class FeatureStore:
     def _compute(self, missing: dict[str, str]) -> None:
         from safetensors.torch import save
 
-        from precepts.models import Engine
-
-        engine = Engine(self.source.path)
-        layers = int(engine.model.config.num_hidden_layers)
-        if not 1 <= self.source.layer <= layers:
-            raise InputError(f"{self.source.path} has layers 1 to {layers}; got {self.source.layer}.")
+        model = load_backbone(self.source.path, self.source.kind, self.source.layer)
         ordered = sorted(missing.items(), key=lambda item: (len(item[1]), item[0]))
         for _, text in reversed(ordered):
-            if (length := engine.length_of(text)) > engine.max_length:
-                raise InputError(f"A text has {length} tokens, the model reads {engine.max_length}: {text[:60]!r}…")
-            if len(text) < engine.max_length:
+            if model.most_tokens is None or len(text) < model.most_tokens:
                 break  # a token has at least one character
-        with progress(f"features, layer {self.source.layer}", len(ordered), unit="texts") as bar:
+            if (length := model.length_of(text)) > model.most_tokens:
+                raise InputError(f"A text has {length} tokens, the model reads {model.most_tokens}: {text[:60]!r}…")
+        said = f"layer {self.source.layer}" if self.source.kind == "layer" else self.source.kind
+        with progress(f"features, {said}", len(ordered), unit="texts") as bar:
             for start in range(0, len(ordered), _SHARD):
                 part = ordered[start : start + _SHARD]
-                states = engine.hidden_states([text for _, text in part], layer=self.source.layer).bfloat16()
+                states = model.vectors([text for _, text in part]).bfloat16()
                 keys = [key for key, _ in part]
                 shard = self.path / f"{content_key(keys)}.safetensors"
                 write_atomic(shard, save({"states": states.contiguous()}, metadata={"keys": json.dumps(keys)}))
