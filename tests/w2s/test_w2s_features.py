@@ -24,7 +24,7 @@ def own_cache(tmp_path, monkeypatch):
 def test_vectors_are_the_models_own_in_the_order_of_the_texts(tiny_path):
     found = FeatureStore(FeatureSource(tiny_path, 1)).vectors(TEXTS)
     direct = Engine(tiny_path).hidden_states(TEXTS, layer=1).numpy()[:, : found.shape[1]]
-    np.testing.assert_allclose(found, direct, rtol=0.02, atol=0.02)
+    np.testing.assert_allclose(found, direct, rtol=0.05, atol=0.05)
     np.testing.assert_array_equal(found[0], found[3])
 
 

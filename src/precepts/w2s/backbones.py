@@ -107,7 +107,7 @@ def load_backbone(path: Path, kind: Kind, layer: int | None = None) -> Backbone:
     tokenizer: Any = AutoTokenizer.from_pretrained(path, trust_remote_code=False)
     if kind == "static":
         return _Static(path, tokenizer)
-    return _Run(path, tokenizer, default_layer(path) if kind == "layer" and layer is None else layer, kind)
+    return _Run(path, tokenizer, (layer or default_layer(path)) if kind == "layer" else None, kind)
 
 
 class _Static:
@@ -221,7 +221,8 @@ class _Run:
 def _cut(config: Any, layer: int) -> Any:
     config.num_hidden_layers = layer
     if isinstance(kinds := getattr(config, "layer_types", None), list):
-        config.layer_types = kinds[:layer]
+        with contextlib.suppress(AttributeError):  # some configurations derive them
+            config.layer_types = kinds[:layer]
     return config
 
 
