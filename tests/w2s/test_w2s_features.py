@@ -38,11 +38,11 @@ def test_a_text_is_computed_once_and_a_kill_loses_one_shard(tiny_path, monkeypat
             self.inner = load_backbone(*given)
             self.most_tokens = self.inner.most_tokens
 
-        def vectors(self, texts):
+        def vectors_at(self, texts, layers):
             calls.append(len(texts))
             if len(calls) == 2:
                 raise KeyboardInterrupt
-            return self.inner.vectors(texts)
+            return self.inner.vectors_at(texts, layers)
 
     monkeypatch.setattr(features, "load_backbone", Counted)
     with pytest.raises(KeyboardInterrupt):
@@ -66,6 +66,19 @@ def test_layers_and_models_never_share_a_store(tiny_path, tmp_path):
     save_file(weights, other / "model.safetensors", metadata={"format": "pt"})
     names = {FeatureStore(FeatureSource(*at)).name for at in ((tiny_path, 1), (tiny_path, 2), (other, 1))}
     assert len(names) == 3
+
+
+def test_layers_of_one_model_come_from_one_pass_and_are_those_of_passes_of_their_own(tiny_path, tmp_path, monkeypatch):
+    alone = [FeatureStore(FeatureSource(tiny_path, layer), root=tmp_path / "alone").vectors(TEXTS) for layer in (1, 2)]
+    loads = []
+    monkeypatch.setattr(features, "load_backbone", lambda *given: loads.append(given) or load_backbone(*given))
+    stores = [FeatureStore(FeatureSource(tiny_path, layer), root=tmp_path / "together") for layer in (1, 2)]
+    stores[0].vectors(TEXTS[:1])
+    features.fill(stores, TEXTS)
+    assert [given[2] for given in loads] == [1, 2]
+    for store, wanted in zip(stores, alone, strict=True):
+        np.testing.assert_allclose(store.vectors(TEXTS), wanted, rtol=0.02, atol=0.02)
+    assert len(loads) == 2
 
 
 def test_pooling_takes_the_other_half_of_one_stored_vector(tiny_path):

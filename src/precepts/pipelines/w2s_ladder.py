@@ -8,16 +8,16 @@ from pathlib import Path
 from precepts.pipelines.w2s import TaskTables, check, measure, task_tables, write_tables
 from precepts.pipelines.w2s_config import W2SConfig
 from precepts.pipelines.w2s_evidence import Scores
-from precepts.pipelines.w2s_models import features_of, num_parameters_of
+from precepts.pipelines.w2s_models import features_of, labeller_of, num_parameters_of, warm
 from precepts.runs import Row, Run, command_line
 from precepts.types import Evidence
+from precepts.w2s.backbones import backbone_ref
 from precepts.w2s.bootstrap import BOOTSTRAPPED, DIRECT, bootstrapped
 from precepts.w2s.examples import Task
 from precepts.w2s.experiment import CEILING, score_rows, students, supervise
 from precepts.w2s.guard import rank_correlation
 from precepts.w2s.ladder import Pair, Rung, pairs, read_ladder
 from precepts.w2s.methods import METHODS
-from precepts.w2s.simulate import simulated_ref
 from precepts.w2s.splits import pool, split
 from precepts.w2s.supervisors import BUILT_IN, Supervisor
 from precepts.w2s.tasks import load_task
@@ -50,8 +50,7 @@ def run_ladder(run: Run, ladder: Path, config: W2SConfig, *, over: Spread = here
         })  # fmt: skip
         evidence: list[Evidence] = []
         left = [pair for pair in pairs(rungs) if not run.stage(pair.name).finished]
-        if over is not here:
-            _warm(task, left, config, over)
+        _warm(task, left, config, over)
 
         def work(pair: Pair) -> TaskTables:
             return task_tables(run.stage(pair.name), task, of_pair(config, pair))
@@ -85,11 +84,13 @@ def of_pair(config: W2SConfig, pair: Pair) -> W2SConfig:
 
 
 def _warm(task: Task, left: Sequence[Pair], config: W2SConfig, over: Spread) -> None:
-    """The frozen features of each model, once, so that no two pairs compute the same ones at a time."""
+    """The frozen features that are needed, the layers of one model in one pass; over workers a model is a job."""
     examples, _, _ = pool(task, rows=config.rows)
-    probed = [pair.strong.ref for pair in left] + [pair.weak.ref for pair in left if pair.weak.can_learn]
-    refs = [ref for ref in dict.fromkeys(probed) if tuned_ref(ref) is None and simulated_ref(ref) is None]
-    for _ in over(lambda ref: features_of(ref, examples).shape, refs):
+    named = dict.fromkeys(rung.ref for pair in left for rung in pair if rung.can_learn and tuned_ref(rung.ref) is None)
+    by_model: dict[tuple[str, str], list[str]] = {}
+    for ref in named:
+        by_model.setdefault(backbone_ref(ref)[:2], []).append(ref)
+    for _ in over(lambda refs: warm(refs, examples), list(by_model.values())):
         pass
 
 
@@ -97,8 +98,7 @@ def sizes_of(rungs: Sequence[Rung]) -> dict[str, int | None]:
     """Parameters of each model by its name, those it was given first; None for words and people."""
     known: dict[str, int | None] = {}
     for rung in rungs:
-        counted = rung.ref not in BUILT_IN and simulated_ref(rung.ref) is None
-        known[rung.name] = rung.size or (num_parameters_of(rung.ref) if counted else None)
+        known[rung.name] = rung.size or (num_parameters_of(rung.ref) if rung.can_learn else None)
     return known
 
 
@@ -149,19 +149,15 @@ def matched_sizes(
     sizes = {on_truth(name): size for name in truth if (size := known[name]) is not None}
     if len(set(sizes.values())) < 2 or len(set(sizes.values())) < len(sizes):
         return []
-    found: list[Evidence] = []
+    scores = Scores(run, run, slice_={"task": task}, model="", table_name="models")
     for pair in pairs(rungs):
-        scores = Scores(
-            run, run, slice_={"task": task, "weak": pair.weak.name, "strong": pair.strong.name}, model=pair.strong.ref,
-            table_name="models",
-        )  # fmt: skip
         for arm in of_pair(config, pair).arms:
             scores.add(
-                "matched_size", "crossed_matched_size@1", {"arm": arm}, {"score": "right", "arm": "model", "sizes": sizes},
-                where={"model": [*sizes, student_name(pair, arm)]},
+                "matched_size", "crossed_matched_size@1", {"weak": pair.weak.name, "strong": pair.strong.name, "arm": arm},
+                {"score": "right", "arm": "model", "sizes": sizes}, where={"model": [*sizes, student_name(pair, arm)]},
+                model=pair.strong.ref,
             )  # fmt: skip
-        found += scores.found
-    return found
+    return scores.found
 
 
 def ladder_rows(rungs: Sequence[Rung], evidence: Sequence[Evidence]) -> list[Row]:
@@ -202,9 +198,11 @@ def _chain(run: Run, task: Task, first: Rung, chain: Sequence[Rung], config: W2S
         num_classes = len(task.classes)
         examples, test, rest = pool(task, rows=config.rows)
         splits = [split(examples, rest, seed=seed, num_classes=num_classes) for seed in range(config.seeds)]
+        labeller = labeller_of(of_pair(config, Pair(first, chain[-1])), examples, num_classes)
+        probed = labeller is None and first.ref not in BUILT_IN
         labelled = supervise(
             Supervisor(first.ref), examples, splits, test, num_classes=num_classes,
-            features_ND=None if first.ref in BUILT_IN else features_of(first.ref, examples),
+            features_ND=features_of(first.ref, examples) if probed else None, labeller=labeller,
         )  # fmt: skip
         features = [features_of(rung.ref, examples) for rung in chain]
         arms = bootstrapped(features, splits, labelled, test, settings=config.heads, antisymmetric=task.pairwise)

@@ -17,7 +17,7 @@ from precepts.stats import FloatArray
 from precepts.w2s.backbones import backbone_ref, default_layer, num_parameters
 from precepts.w2s.examples import Example
 from precepts.w2s.experiment import Labeller, pooled
-from precepts.w2s.features import FeatureStore, feature_source
+from precepts.w2s.features import FeatureStore, feature_source, fill
 from precepts.w2s.simulate import simulated_labels, simulated_ref
 from precepts.w2s.tuned import tune_on_texts, tuned_ref
 from precepts.w2s.tuned_experiment import tuned_labeller
@@ -95,3 +95,15 @@ def features_of(ref: str, examples: Sequence[Example]) -> FloatArray:
     store = FeatureStore(feature_source(local_path(name), kind, layer))
     texts = [text for example in examples for text in example.texts]
     return pooled(store.vectors(texts), len(examples[0].texts))
+
+
+def warm(refs: Sequence[str], examples: Sequence[Example]) -> None:
+    """The frozen features of several references, those of one model's layers in one pass."""
+    by_model: dict[tuple[Path, str], list[FeatureStore]] = {}
+    for ref in dict.fromkeys(refs):
+        kind, name, layer = backbone_ref(ref)
+        source = feature_source(local_path(name), kind, layer)
+        by_model.setdefault((source.path, source.kind), []).append(FeatureStore(source))
+    texts = [text for example in examples for text in example.texts]
+    for stores in by_model.values():
+        fill(list({store.name: store for store in stores}.values()), texts)

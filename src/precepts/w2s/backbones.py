@@ -46,8 +46,11 @@ class Backbone(Protocol):
         """Tokens of a text."""
         ...
 
-    def vectors(self, texts: Sequence[str]) -> Any:
-        """A float32 tensor, one row a text: of a cut model (N, 2·D), the last token's state and the mean; else (N, D)."""
+    def vectors_at(self, texts: Sequence[str], layers: Sequence[int | None]) -> list[Any]:
+        """A float32 tensor for each layer, one row a text: of a cut model (N, 2·D), the last token's state and the mean; else (N, D).
+
+        Layers are at most the one that was loaded; what is not cut gives one tensor, whatever is asked for.
+        """
         ...
 
 
@@ -129,7 +132,7 @@ class _Static:
     def length_of(self, text: str) -> int:
         return len(self._ids(text))
 
-    def vectors(self, texts: Sequence[str]) -> Any:
+    def vectors_at(self, texts: Sequence[str], layers: Sequence[int | None]) -> list[Any]:
         import torch
 
         parts: list[Any] = []
@@ -145,7 +148,7 @@ class _Static:
                     places, self._table_VD[used].float(), torch.tensor(starts), mode="mean"
                 )
             )
-        return torch.cat(parts)
+        return [torch.cat(parts)]
 
     def _ids(self, text: str) -> list[int]:
         return self._tokenizer(text, add_special_tokens=False)["input_ids"] or [self._tokenizer.eos_token_id or 0]
@@ -167,7 +170,7 @@ class _Run:
             raise InputError(
                 f"{path} is no causal language model ({', '.join(named)}). For a sentence encoder give encoder:MODEL."
             )
-        self._tokenizer, self._layer, self._encoder = tokenizer, layer, kind == "encoder"
+        self._tokenizer, self._encoder = tokenizer, kind == "encoder"
         self.most_tokens = None if self._encoder else getattr(config, "max_position_embeddings", None)
         self._cut_at = getattr(config, "max_position_embeddings", None) if self._encoder else None
         self._device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -187,31 +190,35 @@ class _Run:
     def length_of(self, text: str) -> int:
         return len(self._ids(text))
 
-    def vectors(self, texts: Sequence[str]) -> Any:
+    def vectors_at(self, texts: Sequence[str], layers: Sequence[int | None]) -> list[Any]:
         import torch
 
         from precepts.models.batching import by_length, right_padded
 
         ids = [self._ids(text) for text in texts]
-        out: Any = None
+        out: list[Any] = [None] * len(layers)
         with torch.inference_mode():
             for batch in by_length([len(row) for row in ids]):
                 ids_BT, mask_BT = right_padded([ids[i] for i in batch], self._device)
-                states_BTD = self._states(ids_BT, mask_BT).float()
                 lengths_B = mask_BT.sum(1)
-                mean_BD = (states_BTD * mask_BT[..., None]).sum(1) / lengths_B[:, None]
-                last_BD = states_BTD[torch.arange(len(batch), device=self._device), lengths_B - 1]
-                found = (mean_BD if self._encoder else torch.cat([last_BD, mean_BD], 1)).cpu()
-                out = torch.zeros(len(ids), found.shape[1]) if out is None else out
-                out[batch] = found
+                places_B = torch.arange(len(batch), device=self._device)
+                for place, states in enumerate(self._states(ids_BT, mask_BT, layers)):
+                    states_BTD = states.float()
+                    mean_BD = (states_BTD * mask_BT[..., None]).sum(1) / lengths_B[:, None]
+                    last_BD = states_BTD[places_B, lengths_B - 1]
+                    found = (mean_BD if self._encoder else torch.cat([last_BD, mean_BD], 1)).cpu()
+                    if out[place] is None:
+                        out[place] = torch.zeros(len(ids), found.shape[1])
+                    out[place][batch] = found
         return out
 
-    def _states(self, ids_BT: Any, mask_BT: Any) -> Any:
+    def _states(self, ids_BT: Any, mask_BT: Any, layers: Sequence[int | None]) -> list[Any]:
         # A causal model never looks at what stands behind a token, so padding on the right needs no mask.
         asked: dict[str, Any] = {"attention_mask": mask_BT} if self._encoder else {"use_cache": False}
-        if self._whole:
-            return self._model(input_ids=ids_BT, output_hidden_states=True, **asked).hidden_states[self._layer]
-        return self._model(input_ids=ids_BT, **asked).last_hidden_state
+        if self._whole or len(layers) > 1:
+            every = self._model(input_ids=ids_BT, output_hidden_states=True, **asked).hidden_states
+            return [every[layer] for layer in layers if layer is not None]
+        return [self._model(input_ids=ids_BT, **asked).last_hidden_state]
 
     def _ids(self, text: str) -> list[int]:
         found = self._tokenizer(text, add_special_tokens=self._encoder)["input_ids"]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -76,11 +76,8 @@ class FeatureStore:
             from safetensors.torch import load_file
         except ImportError:
             raise needs_extra("torch, transformers and safetensors") from None
-        self._read_index()
+        fill([self], texts)
         keys = [content_key(text) for text in texts]
-        missing = {key: text for key, text in zip(keys, texts, strict=True) if key not in self._index}
-        if missing:
-            self._compute(missing)
         by_shard: dict[Path, list[int]] = {}
         for i, key in enumerate(keys):
             by_shard.setdefault(self._index[key][0], []).append(i)
@@ -99,33 +96,56 @@ class FeatureStore:
             )
         return found
 
-    def _read_index(self) -> None:
+    def read_index(self) -> None:
+        """Finds out which vectors are kept."""
         from safetensors import safe_open
 
+        known = {path for path, _ in self._index.values()}
         for shard in sorted(self.path.glob("*.safetensors")):
-            if any(path == shard for path, _ in self._index.values()):
+            if shard in known:
                 continue
             with safe_open(shard, framework="pt") as file:
                 keys = json.loads(file.metadata()["keys"])
             self._index.update({key: (shard, row) for row, key in enumerate(keys)})
 
-    def _compute(self, missing: dict[str, str]) -> None:
+    def lacks(self, text: str) -> bool:
+        """Whether a text's vector has to be computed."""
+        return content_key(text) not in self._index
+
+    def keep(self, keys: Sequence[str], states: Any) -> None:
+        """Writes one shard, whole."""
         from safetensors.torch import save
 
-        model = load_backbone(self.source.path, self.source.kind, self.source.layer)
-        ordered = sorted(missing.items(), key=lambda item: (len(item[1]), item[0]))
-        for _, text in reversed(ordered):
-            if model.most_tokens is None or len(text) < model.most_tokens:
-                break  # a token has at least one character
-            if (length := model.length_of(text)) > model.most_tokens:
-                raise InputError(f"A text has {length} tokens, the model reads {model.most_tokens}: {text[:60]!r}…")
-        said = f"layer {self.source.layer}" if self.source.kind == "layer" else self.source.kind
-        with progress(f"features, {said}", len(ordered), unit="texts") as bar:
-            for start in range(0, len(ordered), _SHARD):
-                part = ordered[start : start + _SHARD]
-                states = model.vectors([text for _, text in part]).bfloat16()
-                keys = [key for key, _ in part]
-                shard = self.path / f"{content_key(keys)}.safetensors"
-                write_atomic(shard, save({"states": states.contiguous()}, metadata={"keys": json.dumps(keys)}))
-                self._index.update({key: (shard, row) for row, key in enumerate(keys)})
-                bar.advance(len(part))
+        shard = self.path / f"{content_key(list(keys))}.safetensors"
+        write_atomic(shard, save({"states": states.contiguous()}, metadata={"keys": json.dumps(list(keys))}))
+        self._index.update({key: (shard, row) for row, key in enumerate(keys)})
+
+
+def fill(stores: Sequence[FeatureStore], texts: Sequence[str]) -> None:
+    """Computes what any of the stores lacks, in one pass for all: layers of one model, or a single store of another kind.
+
+    Raises:
+        InputError: If a text is longer than the model can read, or the model has no such layer.
+        MissingError: If torch or transformers is not installed.
+    """
+    for store in stores:
+        store.read_index()
+    missing = {content_key(text): text for text in texts if any(store.lacks(text) for store in stores)}
+    if not missing:
+        return
+    source, layers = stores[0].source, [store.source.layer for store in stores]
+    assert all(store.source[::3] == source[::3] for store in stores), "one pass is of one model"
+    model = load_backbone(source.path, source.kind, max(layers))
+    ordered = sorted(missing.items(), key=lambda item: (len(item[1]), item[0]))
+    for _, text in reversed(ordered):
+        if model.most_tokens is None or len(text) < model.most_tokens:
+            break  # a token has at least one character
+        if (length := model.length_of(text)) > model.most_tokens:
+            raise InputError(f"A text has {length} tokens, the model reads {model.most_tokens}: {text[:60]!r}…")
+    said = f"layer {', '.join(map(str, layers))}" if source.kind == "layer" else source.kind
+    with progress(f"features, {said}", len(ordered), unit="texts") as bar:
+        for start in range(0, len(ordered), _SHARD):
+            part = ordered[start : start + _SHARD]
+            for store, states in zip(stores, model.vectors_at([text for _, text in part], layers), strict=True):
+                store.keep([key for key, _ in part], states.bfloat16())
+            bar.advance(len(part))

@@ -11,6 +11,7 @@ from pydantic import Field, ValidationError
 
 from precepts.errors import InputError, MissingError
 from precepts.types import Frozen
+from precepts.w2s.simulate import simulated_ref
 from precepts.w2s.supervisors import BUILT_IN
 
 
@@ -26,8 +27,8 @@ class Rung(Frozen):
 
     @property
     def can_learn(self) -> bool:
-        """Whether it can be a student: words and people cannot."""
-        return self.ref not in BUILT_IN
+        """Whether it can be a student: words, people and simulated supervisors cannot."""
+        return self.ref not in BUILT_IN and simulated_ref(self.ref) is None
 
 
 class Pair(NamedTuple):
