@@ -243,3 +243,33 @@ def test_the_command_makes_puzzles(cli, engine, tmp_path):
     assert done.code == 0, done.err
     assert len(read_puzzles(out / "puzzles.jsonl")) >= 2
     assert read_games(out / "games.jsonl")
+
+
+def test_making_goes_on_from_the_game_where_it_was_stopped(engine, tmp_path, monkeypatch):
+    from precepts.pipelines import w2s_chess
+    from precepts.runs import Run
+
+    settings = PuzzleSettings(most_plies=12, plain_share=1.0)
+    whole = Run(tmp_path / "whole")
+    w2s_chess.make_chess(whole, puzzles=10, seed=3, engine=engine, settings=settings)
+    number, starts = len({row["game"] for row in whole.rows("games")}), []
+    inner = w2s_chess.make_puzzles
+
+    def stopping(*args, **options):
+        starts.append(options["start"])
+        for place, made in enumerate(inner(*args, **options)):
+            if len(starts) == 1 and place == number - 1:
+                raise KeyboardInterrupt
+            yield made
+
+    monkeypatch.setattr(w2s_chess, "make_puzzles", stopping)
+    stopped = Run(tmp_path / "stopped")
+    with pytest.raises(KeyboardInterrupt):
+        w2s_chess.make_chess(stopped, puzzles=10, seed=3, engine=engine, settings=settings)
+    with stopped.table("games").open("a") as file:
+        file.write('{"fen": "torn')
+    w2s_chess.make_chess(stopped, puzzles=10, seed=3, engine=engine, settings=settings)
+    assert number >= 3
+    assert starts == [0, number - 2]  # the last game that was written is played again
+    for name in ("puzzles", "games"):
+        assert stopped.rows(name) == whole.rows(name)

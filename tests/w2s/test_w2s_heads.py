@@ -189,13 +189,91 @@ def test_weak_labels_that_are_all_equal_leave_nothing_half_written(cli, tiny_pat
     done = cli(*run_argv(path, tiny_path, tmp_path / "run"), "--weak", "people")
     assert done.code == 2
     assert "same class" in done.err
-    assert not (tmp_path / "run" / "own").exists()
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--weak", "nobody/here/at/all"], "nobody/here"),
+        (["--strong", "tfidf"], "cannot be a student"),
+        (["--strong", "static:TINY", "--prompted"], "writes no text"),
+        (["--strong", "lora:/no/such/model"], "no/such/model"),
+        (["--seeds", "1", "--rows", "20"], "at least 8"),
+        (["--method", "nothing"], "no method"),
+    ],
+)
+def test_a_wrong_option_is_told_before_anything_is_written_so_that_the_same_run_can_begin(
+    cli, csv_task, tiny_path, tmp_path, options, said
+):
+    out = tmp_path / "run"
+    given = [option.replace("TINY", str(tiny_path)) for option in options]
+    done = cli(*run_argv(csv_task, tiny_path, out), *given)
+    assert done.code == 2, done.err
+    assert said in done.err
+    assert not out.exists()
 
 
 @pytest.mark.parametrize(
     ("methods", "watched"), [(("hard", "logconf"), "logconf"), (("naive", "product"), "product"), (("naive",), "naive")]
 )
 def test_the_guard_watches_the_confidence_loss_where_it_is_run(methods, watched):
-    from precepts.pipelines.w2s import W2SConfig, _guarded
+    from precepts.pipelines.w2s_config import W2SConfig
 
-    assert _guarded(W2SConfig(tasks=("t",), methods=methods)) == watched
+    assert W2SConfig(tasks=("t",), methods=methods).watched == watched
+
+
+def test_the_guard_is_evaluated_on_every_method_by_hand(tmp_path):
+    from precepts.pipelines.w2s_guard import guard_rows
+    from precepts.runs import Run
+    from precepts.types import Evidence
+
+    run = Run(tmp_path / "run")
+    accuracy = {
+        "one": {"naive": 0.60, "logconf": 0.70, "product": 0.65, "guarded": 0.70},
+        "two": {"naive": 0.60, "logconf": 0.50, "product": 0.55, "guarded": 0.60},
+        "three": {"naive": 0.60, "logconf": 0.62, "product": 0.66, "guarded": 0.60},
+    }
+    scores = {"one": (0.1, 0.0), "two": (-0.5, 0.2), "three": (-0.1, 0.1)}
+    evidence = []
+    for task, by_arm in accuracy.items():
+        run.stage(task).write(
+            "verdict",
+            [
+                {"method": method, "score": score, "z": 0.0, "use_method": method == "logconf" and task == "one"}
+                for method, score in zip(("logconf", "product"), scores[task], strict=True)
+            ],
+        )
+        evidence += [
+            Evidence(
+                claim="w2s/accuracy", slice={"task": task, "arm": arm}, value=value, n=1, estimator="crossed_mean@1",
+                inputs=(), model="m",
+            )
+            for arm, value in by_arm.items()
+        ]  # fmt: skip
+    *rows, overall = guard_rows(run, list(accuracy), evidence, watched="logconf")
+    assert [(r["task"], r["method"], round(r["gain"], 2)) for r in rows[:2]] == [
+        ("one", "logconf", 0.1),
+        ("one", "product", 0.05),
+    ]
+    assert [round(r["regret"], 2) for r in rows if r["watched"]] == [0.0, 0.0, 0.02]
+    assert overall["rank_correlation"] == pytest.approx(1.0)
+    assert overall["num_pairs"] == 6
+    assert overall["mean_regret"] == pytest.approx(0.02 / 3)
+    assert overall["mean_regret_oracle"] == pytest.approx(0.06 / 3)
+    # own scores .1 0 -.5 .2 -.1 .1 against gains .1 .05 -.1 -.05 .02 .06: ranks 4.5 3 1 6 2 4.5 and 6 4 1 2 3 5
+    assert overall["rank_correlation_own"] == pytest.approx(
+        np.corrcoef([4.5, 3, 1, 6, 2, 4.5], [6, 4, 1, 2, 3, 5])[0, 1]
+    )
+
+
+def test_the_smoke_command_runs_both_its_tasks_and_says_how_long_it_took(
+    cli, public_data, tiny_path, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("PRECEPTS_CACHE", str(tmp_path / "cache"))
+    done = cli("w2s", "smoke", "--strong", f"static:{tiny_path}", "--out", str(tmp_path / "run"), "--json")
+    assert done.code == 0, done.err
+    told = json.loads(done.out)
+    assert told["seconds"] > 0
+    assert {e["slice"]["task"] for e in told["evidence"]} == {"movie-reviews", "deontology"}
+    assert "The guard over all tasks" in (tmp_path / "run" / "w2s.html").read_text()

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from precepts.errors import InputError, MissingError
-from precepts.w2s.ladder import Rung, matched, pairs, read_ladder
+from precepts.w2s.ladder import Rung, pairs, read_ladder
 
 pytest.importorskip("torch")
 
@@ -46,11 +46,6 @@ def test_pairs_go_up_and_words_are_no_student():
         ("words", "small"), ("words", "large"), ("small", "large"), ("chars", "large"),
     ]  # fmt: skip
     assert pairs(rungs)[0].name == "words--small"
-
-
-def test_what_a_student_is_worth_by_hand():
-    truth = {"small": 0.6, "middle": 0.7, "large": 0.9}
-    assert [matched(a, truth) for a in (0.5, 0.65, 0.7, 0.95)] == [None, "small", "middle", "large"]
 
 
 @pytest.mark.parametrize("seed", [0, 1, 2])
@@ -104,6 +99,48 @@ def test_the_command_gives_pairs_a_chain_and_evidence_that_recomputes(cli, csv_t
         assert verify(row, root=out) == [], row.claim
     read = [json.loads(line) for line in (out / "ladder.jsonl").read_text().splitlines()]
     assert {row["kind"] for row in read} == {"pair", "supervisor"}
+    sized = [e for e in evidence if e.claim == "w2s/matched_size"]
+    assert {e.slice["strong"] for e in sized} == {"layer 1", "layer 2"}
+    sizes = sized[0].params["sizes"]
+    assert all(min(sizes.values()) <= e.value <= max(sizes.values()) for e in sized)
+    page = (out / "ladder.html").read_text()
+    assert page.count("<svg") >= 2
+    assert "<script" not in page
+    assert "truth-trained model that each student matches" in page
     again = cli(*argv, "--json")
     assert again.code == 0, again.err
     assert len(json.loads(again.out)["evidence"]) == len(evidence)
+
+
+def test_a_matched_size_is_said_with_its_unit_and_its_ends():
+    from precepts.pipelines.w2s_ladder_page import matched_text
+    from precepts.types import Evidence
+
+    def said(value, low, high):
+        return matched_text(
+            Evidence(
+                claim="w2s/matched_size", slice={}, value=value, low=low, high=high, n=1, unit="parameters",
+                estimator="crossed_matched_size@1", params={"sizes": {"a": 28_000_000, "b": 135_000_000}}, inputs=(), model="m",
+            )
+        )  # fmt: skip
+
+    assert said(60e6, 28e6, 135e6) == "60 M [≤ 28 M, ≥ 135 M]"
+    assert said(135e6, None, None) == "≥ 135 M"
+    assert said(None, None, None) == ""
+
+
+def test_a_scaling_plot_names_its_lines_and_its_sizes():
+    from precepts.pipelines.w2s_plots import Point, Series, scaling, scatter, size_text
+
+    lines = [
+        Series("taught by words", (Point(28e6, 0.6, 0.55, 0.65), Point(135e6, 0.7, 0.66, 0.74)), 0),
+        Series("on truth", (Point(28e6, 0.65), Point(135e6, 0.8)), 5, dashed=True),
+    ]
+    panel = scaling(lines, name="accuracy-0", title="naive: accuracy", y="accuracy", reference=0.5)
+    for text in ("taught by words", "on truth", "28 M", "135 M", "parameters of the student"):
+        assert text in panel.svg
+    assert panel.svg.count("parameters of the student") == 1
+    assert "undefined" not in panel.svg
+    told = scatter([(-0.1, 0.02, "a task", 0), (0.2, -0.03, "another", 1)], name="guard", title="t", x="told", y="came")
+    assert "a task: -0.100, +0.020" in told.svg
+    assert [size_text(n) for n in (999.9e6, 1.5e9, 28.3e6, 420, 5120)] == ["1 B", "1.5 B", "28.3 M", "420", "5.12 K"]

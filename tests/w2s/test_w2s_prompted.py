@@ -68,3 +68,19 @@ def test_few_shot_shows_rows_of_the_student_with_true_or_weak_labels_and_never_a
         assert answered <= right or not answered & right
     assert any(set(b[:-1]) <= right for b in few)
     assert any(not set(b[:-1]) & right for b in few)
+
+
+@pytest.mark.parametrize("names", [[" a", " b"], [" good answer", " bad"]])
+def test_the_students_model_scores_as_the_engine_does_and_nothing_is_asked_twice(
+    tiny_path, tmp_path, monkeypatch, names
+):
+    from precepts.models import Engine
+    from precepts.w2s import speaker
+
+    monkeypatch.setenv("PRECEPTS_CACHE", str(tmp_path / "cache"))
+    prompts = [f"Text: a garden {i % 3}\nAnswer:" + " by the sea" * i for i in range(5)]
+    flat = [p for p in prompts for _ in names]
+    wanted = Engine(tiny_path).log_probs_of_text(flat, names * 5)
+    np.testing.assert_allclose(speaker.Speaker(tiny_path).log_probs_of_text(flat, names * 5), wanted, atol=0.05)
+    monkeypatch.setattr(speaker.Speaker, "_load", lambda self: pytest.fail("a model was loaded"))
+    np.testing.assert_allclose(speaker.Speaker(tiny_path).log_probs_of_text(flat, names * 5), wanted, atol=0.05)

@@ -18,7 +18,9 @@ def task_of(examples, classes=("a", "b")):
     return Task("t", "t", classes, "c", "l", tuple(examples))
 
 
-@pytest.mark.parametrize("name", ["utilitarianism", "movie-reviews", "deontology", "intents", "piqa", "truthfulness"])
+@pytest.mark.parametrize(
+    "name", ["utilitarianism", "movie-reviews", "deontology", "intents", "piqa", "truthfulness", "continuations"]
+)
 def test_registered_task_splits_without_a_shared_group(public_data, name):
     task = load_task(name, download=False)
     examples, test, rest = pool(task, rows=800)
@@ -40,6 +42,12 @@ def test_movie_reviews_have_the_published_rows_less_the_neutral(public_data):
 def test_the_place_of_the_better_text_tells_nothing(public_data):
     labels = [example.label for example in load_task("utilitarianism", download=False).examples]
     assert 0.48 < sum(labels) / len(labels) < 0.52
+
+
+def test_a_continuation_that_fits_is_one_of_both_kinds(public_data):
+    examples = load_task("continuations", download=False).examples
+    assert len(examples) > 2000
+    assert all(len({text[:10] for text in example.texts}) == 1 for example in examples[:200])
 
 
 def test_a_larger_pool_holds_the_test_rows_of_a_smaller_one(examples):

@@ -124,8 +124,16 @@ def test_the_command_with_lora_on_both_sides_and_with_reading_first(csv_task, ti
     )
     evidence = run_w2s(Run(tmp_path / "lora"), lora)
     accuracy = {e.slice["arm"]: e.value for e in evidence if e.claim == "w2s/accuracy"}
-    assert {"supervisor", "ceiling", "naive", "logconf", "naive-early", "guarded"} == set(accuracy)
+    probes = {"probe-before", "probe-naive", "probe-logconf"}
+    assert {"supervisor", "ceiling", "naive", "logconf", "naive-early", "guarded", "zero-shot"} | probes == set(
+        accuracy
+    )
     assert accuracy["ceiling"] > 0.6
+    saliency = {e.slice["arm"]: e for e in evidence if e.claim == "w2s/saliency"}
+    assert set(saliency) == probes - {"probe-before"}
+    for arm, row in saliency.items():
+        assert row.value == pytest.approx(accuracy[arm] - accuracy["probe-before"])
+        assert verify(row, root=tmp_path / "lora") == []
     first = W2SConfig(
         tasks=(str(csv_task),),
         strong=f"{tiny_path}@2",
@@ -144,3 +152,40 @@ def test_the_command_with_lora_on_both_sides_and_with_reading_first(csv_task, ti
     assert (run.path / "days-generative" / "model" / "config.json").exists()
     for row in evidence:
         assert verify(row, root=run.path) == [], row.claim
+
+
+def test_a_stopped_run_loses_one_fine_tuning_and_another_method_makes_no_other_twice(
+    csv_task, tiny_path, tmp_path, monkeypatch
+):
+    from precepts.pipelines.w2s import run_w2s
+    from precepts.pipelines.w2s_config import W2SConfig
+    from precepts.runs import Run
+    from precepts.w2s import tuned_experiment
+
+    monkeypatch.setenv("PRECEPTS_CACHE", str(tmp_path / "cache"))
+    made = []
+    inner = tuned_experiment.tune
+
+    def counted(*args, **options):
+        if len(made) == 3:
+            made.append("stopped")
+            raise KeyboardInterrupt
+        found = inner(*args, **options)
+        made.append(args[5].name)
+        return found
+
+    monkeypatch.setattr(tuned_experiment, "tune", counted)
+    config = W2SConfig(
+        tasks=(str(csv_task),), weak=f"lora:{tiny_path}", strong=f"lora:{tiny_path}", methods=("logconf",), seeds=1, rows=None,
+        tuning=FAST.model_copy(update={"epochs": 1}), zero_shot=False,
+    )  # fmt: skip
+    with pytest.raises(KeyboardInterrupt):
+        run_w2s(Run(tmp_path / "run"), config)
+    run_w2s(Run(tmp_path / "run"), config)
+    assert made == ["naive", "naive", "logconf", "stopped", "naive"]  # supervisor, two students; then the ceiling alone
+    more = config.model_copy(update={"methods": ("logconf", "product")})
+    run_w2s(Run(tmp_path / "more"), more)
+    assert made[5:] == ["product"]
+    other = more.model_copy(update={"tuning": more.tuning.model_copy(update={"rank": 2})})
+    run_w2s(Run(tmp_path / "other"), other)
+    assert len(made) == 6 + 5, "another rank never meets what is kept of this one"

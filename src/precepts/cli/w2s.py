@@ -28,20 +28,22 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")
 def run(
     tasks: Annotated[list[str], typer.Argument(help="Registered tasks, or CSV or JSONL files of your own.", metavar="TASK…")],
     out: Annotated[Path, typer.Option(help="The run directory.")],
-    weak: Annotated[str, typer.Option(help="tfidf, tfidf-chars, people, MODEL[@LAYER], lora:MODEL, full:MODEL, simulated:KIND@ACCURACY.")] = "tfidf",
-    strong: Annotated[str, typer.Option(help="Student: MODEL[@LAYER] (a head on its features), lora:MODEL or full:MODEL.")] = "precepts/smollm2-135m",
+    weak: Annotated[str, typer.Option(help="tfidf, tfidf-chars, people, simulated:KIND@ACCURACY, or a model as below.")] = "tfidf",
+    strong: Annotated[str, typer.Option(help="A head on MODEL[@LAYER], static: or encoder:MODEL; lora: or full:MODEL.")] = "precepts/smollm2-135m",
     method: Annotated[list[str] | None, typer.Option(help="Again for more; naive is always run; `all` for all.")] = None,
     seeds: Annotated[int, typer.Option(min=1, help="How many seeds.")] = 10,
     rows: Annotated[int, typer.Option(min=0, help="At most how many rows of a task; 0 for all.")] = 3000,
     epochs: Annotated[int, typer.Option(min=1, help="Epochs of a head.")] = 8,
     generative: Annotated[bool, typer.Option("--generative", help="Also students that first read the task's texts without labels.")] = False,
-    prompted: Annotated[bool, typer.Option("--prompted", help="Also zero-shot and few-shot lines: the student's model is asked.")] = False,
+    zero_shot: Annotated[bool, typer.Option(help="Ask the student's model before any training; gains over it stand beside PGR.")] = True,
+    prompted: Annotated[bool, typer.Option("--prompted", help="Also few-shot lines, with true and with weak labels.")] = False,
     workers: Workers = None,
     ray: RayAddress = None,
     as_json: AsJson = False,
 ) -> None:  # fmt: skip
     """Weak supervisor, its labels, student, ceiling; PGR with intervals, and a page. Run again, it goes on where it stopped."""
-    from precepts.pipelines.w2s import W2SConfig, run_w2s
+    from precepts.pipelines.w2s import run_w2s
+    from precepts.pipelines.w2s_config import W2SConfig
     from precepts.w2s.heads import HeadSettings
     from precepts.w2s.methods import METHODS
     from precepts.w2s.tasks import load_task
@@ -53,7 +55,7 @@ def run(
         names = [name for name, m in METHODS.items() if name != "naive" and (binary or not m.binary_only)]
     config = W2SConfig(
         tasks=tuple(tasks), weak=weak, strong=strong, methods=tuple(names), seeds=seeds, rows=rows or None,
-        heads=HeadSettings(epochs=epochs), generative=generative, prompted=prompted,
+        heads=HeadSettings(epochs=epochs), generative=generative, zero_shot=zero_shot, prompted=prompted,
     )  # fmt: skip
     with spread_over(workers, address=ray) as over:
         found = run_w2s(Run(out), config, over=over)
@@ -66,9 +68,35 @@ def run(
     print(f"evidence: {out / 'evidence.jsonl'}")
 
 
+@app.command("smoke")
+def smoke(
+    out: Annotated[Path, typer.Option(help="The run directory.")],
+    strong: Annotated[str, typer.Option(help="Another student.")] = "precepts/smollm2-135m",
+    as_json: AsJson = False,
+) -> None:
+    """The whole of `run` on a few hundred rows of two tasks, one with a gap and one without, and how long it took."""
+    import time
+
+    from precepts.pipelines.w2s import run_w2s
+    from precepts.pipelines.w2s_config import SMOKE
+
+    began = time.perf_counter()
+    found = run_w2s(Run(out), SMOKE.model_copy(update={"strong": strong}))
+    seconds = time.perf_counter() - began
+    if as_json:
+        print(to_json({"v": 1, "run": str(out), "seconds": round(seconds, 1), "evidence": found}, indent=1))
+        return
+    for name in dict.fromkeys(e.slice["task"] for e in found):
+        Console().print(_table(name, [e for e in found if e.slice["task"] == name]))
+    print(f"page:     {out / 'w2s.html'}")
+    print(f"took:     {seconds:.0f} s")
+
+
 @app.command("ladder")
 def ladder(
-    file: Annotated[Path, typer.Argument(help="YAML: `models:` and a list of `name` and `ref`, weakest first.")],
+    file: Annotated[
+        Path, typer.Argument(help="YAML: `models:` and a list of `name`, `ref` and perhaps `size`, weakest first.")
+    ],
     task: Annotated[str, typer.Argument(help="A registered task, or a CSV or JSONL file of your own.")],
     out: Annotated[Path, typer.Option(help="The run directory.")],
     method: Annotated[list[str] | None, typer.Option(help="Again for more; naive is always run.")] = None,
@@ -79,8 +107,9 @@ def ladder(
     as_json: AsJson = False,
 ) -> None:
     """Every supervisor with every student above it, bootstrapping from the first to the last, and what each student is worth."""
-    from precepts.pipelines.w2s import W2SConfig
+    from precepts.pipelines.w2s_config import W2SConfig
     from precepts.pipelines.w2s_ladder import run_ladder
+    from precepts.pipelines.w2s_ladder_page import matched_text
     from precepts.workers import spread_over
 
     methods = tuple(dict.fromkeys(method or ["logconf"]))
@@ -92,16 +121,16 @@ def ladder(
     if as_json:
         print(to_json({"v": 1, "run": str(out), "evidence": found, "ladder": read}, indent=1))
         return
-    worth = {(r["weak"], r["strong"], r["arm"]): r["matches"] for r in read if r["kind"] == "pair"}
     table = Table(title=f"{task} (95 % intervals over seeds and rows)", title_justify="left")
-    for column in ("supervisor", "student", "arm", "accuracy", "PGR", "as good as, on truth"):
+    for column in ("supervisor", "student", "arm", "accuracy", "PGR", "matches on truth, parameters"):
         table.add_column(column)
-    pgr = {tuple(e.slice.values()): e for e in found if e.claim == "w2s/pgr"}
+    others = {(e.claim, *e.slice.values()): e for e in found if e.claim in ("w2s/pgr", "w2s/matched_size")}
     for e in found:
         if e.claim == "w2s/accuracy" and e.slice["arm"] not in ("naive-early", "guarded"):
-            key = (e.slice["weak"], e.slice["strong"], e.slice["arm"])
-            table.add_row(*key, cell(e), cell(pgr.get(tuple(e.slice.values()))), worth.get(key) or "")
+            pgr, worth = (others.get((f"w2s/{claim}", *e.slice.values())) for claim in ("pgr", "matched_size"))
+            table.add_row(e.slice["weak"], e.slice["strong"], e.slice["arm"], cell(e), cell(pgr), matched_text(worth))
     Console().print(table)
+    print(f"page:     {out / 'ladder.html'}")
     print(f"evidence: {out / 'evidence.jsonl'}")
 
 
@@ -157,12 +186,20 @@ def methods() -> None:
 
 def _table(name: str, evidence: list[Evidence]) -> Table:
     table = Table(title=f"{name} (95 % intervals over seeds and rows)", title_justify="left")
-    for column in ("", "accuracy", "PGR", "PGR above naive"):
+    columns = {
+        "accuracy": "accuracy",
+        "PGR": "pgr",
+        "PGR above naive": "pgr_gain",
+        "above zero-shot": "gain_over_zero_shot",
+    }
+    if not any(e.claim == "w2s/gain_over_zero_shot" for e in evidence):
+        del columns["above zero-shot"]
+    for column in ("", *columns):
         table.add_column(column, justify="left" if not column else "right", no_wrap=not column)
     by_arm: dict[str, dict[str, Evidence]] = {}
     for row in evidence:
         if "supervisor" not in row.slice:
             by_arm.setdefault(row.slice["arm"], {})[row.claim.removeprefix("w2s/")] = row
     for arm, rows in by_arm.items():
-        table.add_row(arm, *(cell(rows.get(claim)) for claim in ("accuracy", "pgr", "pgr_gain")))
+        table.add_row(arm, *(cell(rows.get(claim)) for claim in columns.values()))
     return table

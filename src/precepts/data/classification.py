@@ -26,6 +26,7 @@ _COSMOS = "b6eb99cca4e2a51dd28a9a6f562534872d851639"
 _PIQA = "21edab439af693b961be2f069e8690a88d3b4e37"
 _DECEPTION = "a3958f6dfe9a156dc8cedff196f674538bef7ee6"
 _TRUTHFUL = "6fdfd38288e86296582a584694df5cf43d1f634a"
+_STEREOSET = "ead7d086a64a192a1eca88e0dd2fd163de375218"
 
 _ENTRIES = (
     Entry(
@@ -185,6 +186,22 @@ _ENTRIES = (
             ),
         ),
         note="From a public copy of the 2021 release.",
+    ),
+    Entry(
+        name="stereoset",
+        title="StereoSet, development set",
+        citation="Nadeem, Bethke and Reddy 2020, arXiv 2004.09456",
+        licence="CC-BY-SA-4.0",
+        revision=_STEREOSET,
+        files=(
+            _zipped(
+                "all",
+                _raw("moinnadeem/StereoSet", _STEREOSET, "data/dev.json"),
+                "73a0f31b711688112602e4c3ac6ab1e1a7cadcdd67df6c6fd55501c889676c90",
+                "b72476bd9137467d6cfee24199c44135d4cd415c3c9679a9a233929c8a2ba295",
+            ),
+        ),
+        note="Used for whether a sentence goes on from its context, not for what it says of people.",
     ),
 )
 

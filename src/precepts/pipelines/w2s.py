@@ -3,61 +3,28 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
-from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
-from pydantic import Field
-
 from precepts.errors import InputError
-from precepts.models import Engine, model_path
+from precepts.pipelines.w2s_config import GENERATIVE, W2SConfig
 from precepts.pipelines.w2s_evidence import Scores, curves
-from precepts.progress import progress
+from precepts.pipelines.w2s_guard import guard_rows
+from precepts.pipelines.w2s_models import after_reading, features_of, labeller_of, local_path, num_parameters_of
 from precepts.runs import Row, Run, command_line
-from precepts.stats import FloatArray
-from precepts.types import Evidence, Frozen
-from precepts.w2s.examples import Example, Task
-from precepts.w2s.experiment import CEILING, EARLY, GUARDED, Labeller, Outcome, pooled, score_rows, students, supervise
-from precepts.w2s.features import FeatureSource, FeatureStore, default_layer
-from precepts.w2s.guard import TOLERANCE, rank_correlation
-from precepts.w2s.heads import HeadSettings
+from precepts.types import Evidence
+from precepts.w2s.backbones import backbone_ref
+from precepts.w2s.examples import Task
+from precepts.w2s.experiment import CEILING, Outcome, score_rows, students, supervise
 from precepts.w2s.methods import methods_named
-from precepts.w2s.prompted import FEW_SHOT, FEW_SHOT_WEAK, ZERO_SHOT, prompted
-from precepts.w2s.simulate import simulated_labels, simulated_ref
+from precepts.w2s.prompted import ZERO_SHOT, prompted
+from precepts.w2s.simulate import simulated_ref
+from precepts.w2s.speaker import Speaker
 from precepts.w2s.splits import pool, split
 from precepts.w2s.supervisors import BUILT_IN, Supervisor
 from precepts.w2s.tasks import load_task
-from precepts.w2s.tuned import Tuning, tune_on_texts, tuned_ref
-from precepts.w2s.tuned_experiment import tuned_labeller, tuned_students
+from precepts.w2s.tuned import tuned_ref
+from precepts.w2s.tuned_experiment import BEFORE, PROBE, tuned_students
 from precepts.workers import Spread, here
-
-GENERATIVE = "generative"
-"""Arms that begin so are of a student that first read the task's texts without labels."""
-
-
-class W2SConfig(Frozen):
-    """What one run compares."""
-
-    tasks: tuple[str, ...]
-    weak: str = "tfidf"
-    strong: str = "precepts/smollm2-135m"
-    methods: tuple[str, ...] = ("logconf",)
-    seeds: int = Field(default=10, ge=1)
-    rows: int | None = 3000
-    margin: float = Field(default=0.02, gt=0)
-    heads: HeadSettings = HeadSettings()
-    tuning: Tuning = Tuning()
-    generative: bool = False
-    prompted: bool = False
-
-    @property
-    def arms(self) -> list[str]:
-        """The students, in the order in which they are shown."""
-        named = ["naive", *(name for name in self.methods if name != "naive")]
-        read = [f"{GENERATIVE}-{name}" for name in named if self.generative]
-        asked = [ZERO_SHOT, FEW_SHOT, FEW_SHOT_WEAK] if self.prompted else []
-        return [*named, EARLY, GUARDED, *read, *asked]
 
 
 def run_w2s(run: Run, config: W2SConfig, *, over: Spread = here) -> list[Evidence]:
@@ -70,13 +37,11 @@ def run_w2s(run: Run, config: W2SConfig, *, over: Spread = here) -> list[Evidenc
     Raises:
         PreceptsError: If a task, method or model is not usable.
     """
-    simulated_ref(config.weak)
     tasks = [load_task(name) for name in config.tasks]
     if len({task.name for task in tasks}) < len(tasks):
         raise InputError("Two tasks have one name. Give each once, and files other names.")
     for task in tasks:
-        methods_named(list(config.methods), num_classes=len(task.classes))
-        pool(task, rows=config.rows)
+        check(task, config)
     with run.locked():
         run.begin(
             {"command": "w2s run", "config": config.model_dump(mode="json"), "tasks": {t.name: t.digest for t in tasks}}
@@ -92,12 +57,36 @@ def run_w2s(run: Run, config: W2SConfig, *, over: Spread = here) -> list[Evidenc
                 stage.write("evidence", measure(run, stage, {"task": task.name}, config))
             evidence += [Evidence.model_validate(row) for row in stage.rows("evidence")]
         run.write("evidence", evidence)
-        run.write("guard", guard_rows(run, [t.name for t in tasks], evidence))
+        run.write("guard", guard_rows(run, [t.name for t in tasks], evidence, watched=config.watched))
         from precepts.pipelines.w2s_page import write_page
 
         write_page(run, tasks, config, evidence)
         run.finish(command=command_line())
     return evidence
+
+
+def check(task: Task, config: W2SConfig) -> None:
+    """Finds what is wrong with a task's rows, its splits, its methods or the models before anything is written.
+
+    Raises:
+        PreceptsError: The first thing that is wrong.
+    """
+    num_classes = len(task.classes)
+    methods_named(list(config.methods), num_classes=num_classes)
+    examples, test, rest = pool(task, rows=config.rows)
+    splits = [split(examples, rest, seed=seed, num_classes=num_classes) for seed in range(config.seeds)]
+    if config.strong in BUILT_IN or simulated_ref(config.strong) is not None:
+        known = "MODEL[@LAYER], encoder:MODEL, static:MODEL, lora:MODEL or full:MODEL"
+        raise InputError(f"{config.strong} cannot be a student; give {known}.")
+    for ref in (config.weak, config.strong):
+        if ref not in BUILT_IN and simulated_ref(ref) is None:
+            num_parameters_of(ref)
+    if not config.speaks and (config.generative or config.prompted):
+        raise InputError(
+            f"{config.strong} writes no text: --generative and --prompted need a causal language model as student."
+        )
+    if config.weak == "people":
+        supervise(Supervisor("people"), examples, splits, test, num_classes=num_classes, features_ND=None)
 
 
 class TaskTables(NamedTuple):
@@ -112,7 +101,7 @@ def task_tables(stage: Run, task: Task, config: W2SConfig) -> TaskTables:
     num_classes = len(task.classes)
     examples, test, rest = pool(task, rows=config.rows)
     splits = [split(examples, rest, seed=seed, num_classes=num_classes) for seed in range(config.seeds)]
-    labeller = _labeller(config, examples, num_classes)
+    labeller = labeller_of(config, examples, num_classes)
     probed = labeller is None and config.weak not in BUILT_IN
     labelled = supervise(
         Supervisor(config.weak), examples, splits, test, num_classes=num_classes,
@@ -123,23 +112,23 @@ def task_tables(stage: Run, task: Task, config: W2SConfig) -> TaskTables:
     def trained(strong: str) -> Outcome:
         if (tuned := tuned_ref(strong)) is not None:
             return tuned_students(
-                _local(tuned.model), tuned.kind, methods, _guarded(config), examples, splits, labelled, test,
+                local_path(tuned.model), tuned.kind, methods, config.watched, examples, splits, labelled, test,
                 num_classes=num_classes, settings=config.tuning,
             )  # fmt: skip
         return students(
-            methods, _guarded(config), examples, splits, labelled, test, features_of(strong, examples),
+            methods, config.watched, examples, splits, labelled, test, features_of(strong, examples),
             num_classes=num_classes, settings=config.heads,
         )  # fmt: skip
 
     outcome = trained(config.strong)
     if config.generative:
-        read = _after_reading(stage, config, [text for i in rest for text in examples[i].texts])
+        read = after_reading(stage, config, [text for i in rest for text in examples[i].texts])
         again = trained(read).test
         outcome.test.update({f"{GENERATIVE}-{name}": again[name] for name in (*(m.name for m in methods), CEILING)})
-    if config.prompted:
+    if config.asks:
         tuned = tuned_ref(config.strong)
-        model = Engine(_local(tuned.model if tuned else _parts(config.strong)[0]))
-        outcome.test.update(prompted(model, task, examples, splits, labelled, test))
+        model = Speaker(local_path(tuned.model if tuned else backbone_ref(config.strong).model))
+        outcome.test.update(prompted(model, task, examples, splits, labelled, test, shots=config.prompted))
     weak_labels: list[Row] = [
         {
             "seed": seed,
@@ -150,8 +139,9 @@ def task_tables(stage: Run, task: Task, config: W2SConfig) -> TaskTables:
         for seed, (part, found) in enumerate(zip(splits, labelled, strict=True))
         for i, probs in zip(part.student, found.student, strict=True)
     ]
+    verdicts: list[Row] = [{"method": name, **said._asdict()} for name, said in outcome.verdicts.items()]
     tables = {
-        "weak_labels": weak_labels, "curves": outcome.curves, "verdict": [outcome.verdict._asdict()],
+        "weak_labels": weak_labels, "curves": outcome.curves, "verdict": verdicts,
         "scores": score_rows(outcome.test, labelled, examples, test),
     }  # fmt: skip
     sizes = {name: [len(getattr(part, name)) for part in splits] for name in splits[0]._fields}
@@ -180,6 +170,20 @@ def measure(run: Run, stage: Run, slice_: dict[str, str], config: W2SConfig) -> 
         arm = {"arm": f"{GENERATIVE}-{CEILING}"}
         scores.add("accuracy", "crossed_mean@1", arm, after)
         scores.add("saliency", "crossed_difference@1", arm, {**after, "score_b": "ceiling"}, baseline=CEILING)
+    if config.asks:
+        zero = {"score": "ceiling", "score_b": f"correct.{ZERO_SHOT}"}
+        scores.add("gain_over_zero_shot", "crossed_difference@1", {"arm": "ceiling"}, zero, baseline=ZERO_SHOT)
+    for arm in (name for name in scores.rows[0]["correct"] if name.startswith(f"{PROBE}-")):
+        after = {"score": f"correct.{arm}"}
+        scores.add("accuracy", "crossed_mean@1", {"arm": arm}, after)
+        if arm != BEFORE:
+            scores.add(
+                "saliency",
+                "crossed_difference@1",
+                {"arm": arm},
+                {**after, "score_b": f"correct.{BEFORE}"},
+                baseline=BEFORE,
+            )
     binary = max(row["label"] for row in scores.rows) == 1
     for arm in ("supervisor", "ceiling") if binary else ():
         scores.add("auroc", "crossed_auroc@1", {"arm": arm}, {"score": f"prob.{arm}", "label": "label"})
@@ -197,7 +201,7 @@ def measure(run: Run, stage: Run, slice_: dict[str, str], config: W2SConfig) -> 
                 "pgr_gain", "crossed_pgr_gain@1", {"arm": arm}, {**score, **gap, "score_d": naive}, baseline="naive"
             )
             scores.add("gain_over_naive", "crossed_difference@1", {"arm": arm}, {**score, "score_b": naive})
-        if config.prompted and arm != ZERO_SHOT:
+        if config.asks and arm != ZERO_SHOT:
             scores.add(
                 "gain_over_zero_shot", "crossed_difference@1", {"arm": arm}, {**score, "score_b": f"correct.{ZERO_SHOT}"},
                 baseline=ZERO_SHOT,
@@ -208,99 +212,3 @@ def measure(run: Run, stage: Run, slice_: dict[str, str], config: W2SConfig) -> 
                 where={"weak": right}, better="neither",
             )  # fmt: skip
     return [*scores.found, *curves(run, stage, slice_=slice_, model=config.strong)]
-
-
-def guard_rows(run: Run, tasks: Sequence[str], evidence: Sequence[Evidence]) -> list[Row]:
-    """What the guard predicted of each task and what came, then over all tasks the rank correlation and the regret."""
-    out: list[Row] = []
-    config = run.plan["config"]
-    guarded = _guarded(W2SConfig.model_validate(config))
-    for task in tasks:
-        said = run.stage(task).rows("verdict")[0]
-        accuracy = {
-            e.slice["arm"]: e.value or 0.0 for e in evidence if e.claim == "w2s/accuracy" and e.slice["task"] == task
-        }
-        out.append(
-            {
-                "task": task, "method": guarded, "score": said["score"],
-                "z": said["z"], "used": said["use_method"],
-                "gain": accuracy[guarded] - accuracy["naive"], "guarded_gain": accuracy[GUARDED] - accuracy["naive"],
-                "regret": max(accuracy[guarded], accuracy["naive"]) - accuracy[GUARDED],
-            }
-        )  # fmt: skip
-    overall: Row = {
-        "task": None, "method": guarded, "tolerance": TOLERANCE,
-        "rank_correlation": rank_correlation([r["score"] for r in out], [r["gain"] for r in out]),
-        "mean_regret": float(np.mean([r["regret"] for r in out])),
-    }  # fmt: skip
-    return [*out, overall]
-
-
-def _guarded(config: W2SConfig) -> str:
-    """The method that the guard watches: logconf if it is run, else the first that is not naive training."""
-    return next((name for name in ("logconf", *config.methods) if name in config.methods and name != "naive"), "naive")
-
-
-def _labeller(config: W2SConfig, examples: Sequence[Example], num_classes: int) -> Labeller | None:
-    """A supervisor that is fine-tuned or simulated, if the reference names one."""
-    if (simulated := simulated_ref(config.weak)) is not None:
-        imitates = simulated.kind == "imitable" and tuned_ref(config.strong) is None
-        features = features_of(config.strong, examples) if imitates else None
-        labels = np.array([example.label for example in examples])
-        lengths = np.array([sum(len(text) for text in example.texts) for example in examples], dtype=float)
-
-        def label(train: Sequence[int], wanted: Sequence[int], seed: int) -> FloatArray:
-            rows = list(wanted)
-            return simulated_labels(
-                labels[rows], accuracy=simulated.accuracy, kind=simulated.kind, num_classes=num_classes, seed=seed,
-                features_ND=None if features is None else features[rows], lengths_N=lengths[rows],
-            )  # fmt: skip
-
-        return label
-    tuned = tuned_ref(config.weak)
-    if tuned is None:
-        return None
-    return tuned_labeller(
-        _local(tuned.model), tuned.kind, examples, num_classes=num_classes, settings=config.tuning
-    )  # fmt: skip
-
-
-def _after_reading(stage: Run, config: W2SConfig, texts: Sequence[str]) -> str:
-    """The student's reference with its model fine-tuned on the task's training texts, kept beside the stage."""
-    tuned = tuned_ref(config.strong)
-    name, layer = (tuned.model, None) if tuned else _parts(config.strong)
-    out = stage.path.with_name(f"{stage.path.name}-{GENERATIVE}") / "model"
-    if not out.exists():
-        shutil.rmtree(out.parent, ignore_errors=True)
-        out.parent.mkdir(parents=True)
-        settings = config.tuning.model_copy(update={"epochs": 1})
-        with progress("reading the task's texts", len(texts), unit="texts") as bar:
-            tune_on_texts(_local(name), texts, out, settings=settings, tick=bar.advance)
-    if tuned:
-        return f"{tuned.kind}:{out}"
-    return f"{out}@{layer or default_layer(_local(name))}"
-
-
-def _local(name: str) -> Path:
-    """The directory of a model that runs here."""
-    path = model_path(name)
-    if path is None:
-        raise InputError(
-            f"{name} is served elsewhere; its states and weights are needed, so give a model that runs here."
-        )
-    return Path(path)
-
-
-def _parts(ref: str) -> tuple[str, int | None]:
-    """`MODEL[@LAYER]` in its parts."""
-    name, at, layer = ref.rpartition("@")
-    return (name, int(layer)) if at and layer.isdigit() else (ref, None)
-
-
-def features_of(ref: str, examples: Sequence[Example]) -> FloatArray:
-    """Frozen features of every row by `MODEL[@LAYER]`, shape (N, D)."""
-    name, layer = _parts(ref)
-    path = _local(name)
-    store = FeatureStore(FeatureSource(path, layer or default_layer(path)))
-    texts = [text for example in examples for text in example.texts]
-    return pooled(store.vectors(texts), len(examples[0].texts))

@@ -59,10 +59,10 @@ def make_chess(
         run.begin({"command": "w2s chess make", "puzzles": puzzles, "seed": seed, "settings": chosen.model_dump()})
         if run.finished:
             return len(run.rows("puzzles")), len(run.rows("games"))
-        for name in ("puzzles", "games"):
-            run.write(name, [])
+        start, before = _made_so_far(run)
         with progress("puzzles", puzzles, unit="puzzles") as bar:
-            for made in make_puzzles(path, puzzles=puzzles, seed=seed, settings=chosen):
+            bar.advance(len(before))
+            for made in make_puzzles(path, puzzles=puzzles, seed=seed, settings=chosen, start=start, before=before):
                 run.append(
                     "puzzles",
                     [{"fen": p.fen, "best": p.best, "depth": p.difficulty, "game": p.group} for p in made.puzzles],
@@ -71,6 +71,20 @@ def make_chess(
                 bar.advance(len(made.puzzles))
         run.finish(command=command_line(), engine=Path(path).name)
     return len(run.rows("puzzles")), len(run.rows("games"))
+
+
+def _made_so_far(run: Run) -> tuple[int, list[Puzzle]]:
+    """The number of the game to go on with and the puzzles of those before it; the last game, which a kill may have cut, is played again."""
+    there = {name: run.rows(name) if run.table(name).exists() else [] for name in ("puzzles", "games")}
+    start = max((_number(row["game"]) for row in there["games"]), default=0)
+    kept = {name: [row for row in rows if _number(row["game"]) < start] for name, rows in there.items()}
+    for name, rows in kept.items():
+        run.write(name, rows)
+    return start, [Puzzle(row["fen"], row["best"], row["depth"], row["game"]) for row in kept["puzzles"]]
+
+
+def _number(game: str) -> int:
+    return int(game.rpartition("-")[2])
 
 
 def run_chess(run: Run, config: ChessConfig) -> list[Evidence]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Literal
 
 from precepts.runs import Row, Run, file_digest
-from precepts.stats import estimate, lookup
+from precepts.stats import estimate, lookup, matches
 from precepts.types import Evidence, Input
 
 
@@ -22,12 +22,12 @@ class Scores:
 
     def add(
         self, claim: str, estimator: str, slice_: dict[str, str], params: dict[str, Any], *, where: dict[str, Any] | None = None,
-        better: Literal["higher", "lower", "neither"] = "higher", baseline: str | None = None,
+        better: Literal["higher", "lower", "neither"] = "higher", baseline: str | None = None, model: str | None = None,
     ) -> None:  # fmt: skip
-        """One number: the estimator over the rows that `where` selects, of which `params` names the columns."""
+        """One number: the estimator over the rows that `where` selects, of which `params` names the columns; `model` instead of the table's."""
         params = {**params, "cluster": "group", "seed": "seed"} if estimator.startswith("crossed") else params
         fields = {k: v for k, v in params.items() if isinstance(v, str)}
-        selected = [row for row in self.rows if all(row[k] == v for k, v in (where or {}).items())]
+        selected = [row for row in self.rows if matches(row, where or {})]
         metric = estimate(
             estimator, [{key: lookup(row, name) for key, name in fields.items()} for row in selected], params=params
         )
@@ -35,7 +35,7 @@ class Scores:
             Evidence(
                 claim=f"w2s/{claim}", slice={**self._slice, **slice_}, value=metric.value, low=metric.low, high=metric.high,
                 n=metric.n, n_unscored=metric.n_unscored, unit=metric.unit, estimator=estimator, params=params,
-                inputs=(self._file.model_copy(update={"where": where or {}}),), model=self._model, run=self._run,
+                inputs=(self._file.model_copy(update={"where": where or {}}),), model=model or self._model, run=self._run,
                 better=better, baseline=baseline,
             )
         )  # fmt: skip

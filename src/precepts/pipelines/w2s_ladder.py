@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from precepts.pipelines.w2s import TaskTables, W2SConfig, features_of, measure, task_tables, write_tables
+from precepts.pipelines.w2s import TaskTables, check, measure, task_tables, write_tables
+from precepts.pipelines.w2s_config import W2SConfig
 from precepts.pipelines.w2s_evidence import Scores
+from precepts.pipelines.w2s_models import features_of, labeller_of, num_parameters_of, warm
 from precepts.runs import Row, Run, command_line
 from precepts.types import Evidence
+from precepts.w2s.backbones import backbone_ref
 from precepts.w2s.bootstrap import BOOTSTRAPPED, DIRECT, bootstrapped
 from precepts.w2s.examples import Task
 from precepts.w2s.experiment import CEILING, score_rows, students, supervise
 from precepts.w2s.guard import rank_correlation
-from precepts.w2s.ladder import Pair, Rung, matched, pairs, read_ladder
+from precepts.w2s.ladder import Pair, Rung, pairs, read_ladder
 from precepts.w2s.methods import METHODS
-from precepts.w2s.simulate import simulated_ref
 from precepts.w2s.splits import pool, split
 from precepts.w2s.supervisors import BUILT_IN, Supervisor
 from precepts.w2s.tasks import load_task
@@ -26,7 +28,7 @@ CHAIN = "bootstrapping"
 
 
 def run_ladder(run: Run, ladder: Path, config: W2SConfig, *, over: Spread = here) -> list[Evidence]:
-    """Runs every pair that is not finished, then bootstrapping, then what is read off the ladder (`ladder.jsonl`).
+    """Runs every pair that is not finished, then bootstrapping, then what is read off the ladder (`ladder.jsonl`, `ladder.html`).
 
     Args:
         run: The run.
@@ -39,6 +41,8 @@ def run_ladder(run: Run, ladder: Path, config: W2SConfig, *, over: Spread = here
     """
     rungs = read_ladder(ladder)
     (task,) = (load_task(name) for name in config.tasks)
+    for pair in pairs(rungs):
+        check(task, of_pair(config, pair))
     with run.locked():
         run.begin({
             "command": "w2s ladder", "config": config.model_dump(mode="json", exclude={"weak", "strong"}),
@@ -46,15 +50,14 @@ def run_ladder(run: Run, ladder: Path, config: W2SConfig, *, over: Spread = here
         })  # fmt: skip
         evidence: list[Evidence] = []
         left = [pair for pair in pairs(rungs) if not run.stage(pair.name).finished]
-        if over is not here:
-            _warm(task, left, config, over)
+        _warm(task, left, config, over)
 
         def work(pair: Pair) -> TaskTables:
-            return task_tables(run.stage(pair.name), task, _of(config, pair))
+            return task_tables(run.stage(pair.name), task, of_pair(config, pair))
 
         made = over(work, left)
         for pair in pairs(rungs):
-            one, stage = _of(config, pair), run.stage(pair.name)
+            one, stage = of_pair(config, pair), run.stage(pair.name)
             if not stage.finished:
                 write_tables(stage, task, next(made))
             if not stage.table("evidence").exists():
@@ -64,68 +67,123 @@ def run_ladder(run: Run, ladder: Path, config: W2SConfig, *, over: Spread = here
         chain = [rung for rung in rungs[1:] if rung.can_learn and tuned_ref(rung.ref) is None]
         if len(chain) > 1:
             evidence += _chain(run, task, rungs[0], chain, config)
+        truth = write_models(run, rungs, config)
+        evidence += matched_sizes(run, rungs, truth, config, task=task.name)
         run.write("evidence", evidence)
         run.write("ladder", ladder_rows(rungs, evidence))
+        from precepts.pipelines.w2s_ladder_page import write_ladder_page
+
+        write_ladder_page(run, task, rungs, sizes_of(rungs), config, evidence)
         run.finish(command=command_line())
     return evidence
 
 
-def _of(config: W2SConfig, pair: Pair) -> W2SConfig:
+def of_pair(config: W2SConfig, pair: Pair) -> W2SConfig:
+    """The configuration of one supervisor and student."""
     return config.model_copy(update={"weak": pair.weak.ref, "strong": pair.strong.ref})
 
 
 def _warm(task: Task, left: Sequence[Pair], config: W2SConfig, over: Spread) -> None:
-    """The frozen features of each model, once, so that no two pairs compute the same ones at a time."""
+    """The frozen features that are needed, the layers of one model in one pass; over workers a model is a job."""
     examples, _, _ = pool(task, rows=config.rows)
-    probed = [pair.strong.ref for pair in left] + [pair.weak.ref for pair in left if pair.weak.can_learn]
-    refs = [ref for ref in dict.fromkeys(probed) if tuned_ref(ref) is None and simulated_ref(ref) is None]
-    for _ in over(lambda ref: features_of(ref, examples).shape, refs):
+    named = dict.fromkeys(rung.ref for pair in left for rung in pair if rung.can_learn and tuned_ref(rung.ref) is None)
+    by_model: dict[tuple[str, str], list[str]] = {}
+    for ref in named:
+        by_model.setdefault(backbone_ref(ref)[:2], []).append(ref)
+    for _ in over(lambda refs: warm(refs, examples), list(by_model.values())):
         pass
 
 
+def sizes_of(rungs: Sequence[Rung]) -> dict[str, int | None]:
+    """Parameters of each model by its name, those it was given first; None for words and people."""
+    known: dict[str, int | None] = {}
+    for rung in rungs:
+        known[rung.name] = rung.size or (num_parameters_of(rung.ref) if rung.can_learn else None)
+    return known
+
+
+def write_models(run: Run, rungs: Sequence[Rung], config: W2SConfig) -> list[str]:
+    """The table `models`: every row by every model that was trained on truth and by every student; gives the names of the former.
+
+    A model that learned from weak labels above it was trained on truth as their ceiling; the first, as supervisor, on its own half.
+    """
+    truth: dict[str, list[Row]] = {}
+    students_: list[Row] = []
+    for pair in pairs(rungs):
+        scores = run.stage(pair.name).rows("scores")
+        for rung, key in ((pair.strong, "ceiling"), (pair.weak, "weak")):
+            if rung.can_learn and (
+                rung.name not in truth or (key == "ceiling" and "as supervisor" in truth[rung.name][0]["how"])
+            ):
+                how = "as ceiling" if key == "ceiling" else "as supervisor"
+                truth[rung.name] = [_one(row, row[key], on_truth(rung.name), how) for row in scores]
+        students_ += [
+            _one(row, row["correct"][arm], student_name(pair, arm), "student")
+            for arm in of_pair(config, pair).arms
+            for row in scores
+        ]
+    ordered = [rung.name for rung in rungs if rung.name in truth]
+    run.write("models", [*(row for name in ordered for row in truth[name]), *students_])
+    return ordered
+
+
+def on_truth(name: str) -> str:
+    """What the table calls a model that was trained on truth."""
+    return f"on truth: {name}"
+
+
+def student_name(pair: Pair, arm: str) -> str:
+    """What the table calls a student."""
+    return f"{pair.name}: {arm}"
+
+
+def _one(row: Row, right: int, model: str, how: str) -> Row:
+    return {"seed": row["seed"], "row": row["row"], "group": row["group"], "model": model, "how": how, "right": right}
+
+
+def matched_sizes(
+    run: Run, rungs: Sequence[Rung], truth: Sequence[str], config: W2SConfig, *, task: str
+) -> list[Evidence]:
+    """The size of a truth-trained model that each student matches; none where fewer than two of them have different sizes."""
+    known = sizes_of(rungs)
+    sizes = {on_truth(name): size for name in truth if (size := known[name]) is not None}
+    if len(set(sizes.values())) < 2 or len(set(sizes.values())) < len(sizes):
+        return []
+    scores = Scores(run, run, slice_={"task": task}, model="", table_name="models")
+    for pair in pairs(rungs):
+        for arm in of_pair(config, pair).arms:
+            scores.add(
+                "matched_size", "crossed_matched_size@1", {"weak": pair.weak.name, "strong": pair.strong.name, "arm": arm},
+                {"score": "right", "arm": "model", "sizes": sizes}, where={"model": [*sizes, student_name(pair, arm)]},
+                model=pair.strong.ref,
+            )  # fmt: skip
+    return scores.found
+
+
 def ladder_rows(rungs: Sequence[Rung], evidence: Sequence[Evidence]) -> list[Row]:
-    """For each pair and arm the truth-trained model that it matches; for each supervisor how agreement with its errors goes with size.
+    """For each pair and arm the size that it matches; for each supervisor how agreement with its errors goes with the student's size.
 
     `errors_followed` is Spearman's rank correlation of the students' places on the ladder with naive students' agreement where the
     supervisor is wrong: below 0, larger students follow errors less (inverse scaling, Burns et al. 2023, section 5.1.3); None below three.
     """
-    found = {
-        (
-            e.slice["weak"],
-            e.slice["strong"],
-            e.slice["arm"],
-            e.claim.removeprefix("w2s/"),
-            e.slice.get("supervisor"),
-        ): e.value
+    by_student = {
+        (e.claim.removeprefix("w2s/"), e.slice["weak"], e.slice["strong"], e.slice["arm"], e.slice.get("supervisor")): e
         for e in evidence
-        if "weak" in e.slice
+        if "weak" in e.slice and "along" not in e.slice and "epoch" not in e.slice
     }
-    truth: dict[str, float] = {}
-    for rung in rungs:
-        ceilings = [
-            v
-            for (_, strong, arm, claim, _), v in found.items()
-            if (strong, arm, claim) == (rung.name, CEILING, "accuracy")
-        ]
-        floors = [
-            v
-            for (weak, _, arm, claim, _), v in found.items()
-            if (weak, arm, claim) == (rung.name, "supervisor", "accuracy")
-        ]
-        known = [v for v in ceilings or floors if v is not None]
-        truth |= {rung.name: sum(known) / len(known)} if known else {}
     out: list[Row] = []
-    for (weak, strong, arm, claim, _), value in found.items():
-        if claim == "accuracy" and value is not None and arm not in ("supervisor", CEILING):
+    for (claim, weak, strong, arm, _), e in by_student.items():
+        if claim == "matched_size":
+            accuracy = by_student["accuracy", weak, strong, arm, None].value
             out.append(
-                {"kind": "pair", "weak": weak, "strong": strong, "arm": arm, "accuracy": value, "matches": matched(value, truth)}
+                {"kind": "pair", "weak": weak, "strong": strong, "arm": arm, "accuracy": accuracy, "matches": e.value}
             )  # fmt: skip
     places = [rung.name for rung in rungs]
     for rung in rungs:
         followed = {
-            strong: v
-            for (weak, strong, arm, claim, side), v in found.items()
-            if (weak, arm, claim, side) == (rung.name, "naive", "agreement", "wrong") and v is not None
+            strong: e.value
+            for (claim, weak, strong, arm, side), e in by_student.items()
+            if (claim, weak, arm, side) == ("agreement", rung.name, "naive", "wrong") and e.value is not None
         }
         if followed:
             correlation = rank_correlation([float(places.index(name)) for name in followed], list(followed.values()))
@@ -140,9 +198,11 @@ def _chain(run: Run, task: Task, first: Rung, chain: Sequence[Rung], config: W2S
         num_classes = len(task.classes)
         examples, test, rest = pool(task, rows=config.rows)
         splits = [split(examples, rest, seed=seed, num_classes=num_classes) for seed in range(config.seeds)]
+        labeller = labeller_of(of_pair(config, Pair(first, chain[-1])), examples, num_classes)
+        probed = labeller is None and first.ref not in BUILT_IN
         labelled = supervise(
             Supervisor(first.ref), examples, splits, test, num_classes=num_classes,
-            features_ND=None if first.ref in BUILT_IN else features_of(first.ref, examples),
+            features_ND=features_of(first.ref, examples) if probed else None, labeller=labeller,
         )  # fmt: skip
         features = [features_of(rung.ref, examples) for rung in chain]
         arms = bootstrapped(features, splits, labelled, test, settings=config.heads, antisymmetric=task.pairwise)

@@ -9,16 +9,20 @@ import jinja2
 from markupsafe import Markup
 
 from precepts.cards.plots import Mark, Panel, forest
+from precepts.pipelines.w2s_config import W2SConfig
+from precepts.pipelines.w2s_plots import scatter
 from precepts.runs import Row, Run, command_line, write_atomic
-from precepts.types import Evidence, Frozen
+from precepts.types import Evidence
 from precepts.w2s.examples import Task
+from precepts.w2s.tuned import tuned_ref
 
 _HERE = Path(__file__).parent
 
 
-def write_page(run: Run, tasks: Sequence[Task], config: Frozen, evidence: Sequence[Evidence]) -> Path:
+def write_page(run: Run, tasks: Sequence[Task], config: W2SConfig, evidence: Sequence[Evidence]) -> Path:
     """Writes `w2s.html` into the run's directory and says where it is."""
-    guard = {row["task"]: row for row in run.rows("guard")}
+    told = run.rows("guard")
+    guard = {row["task"]: row for row in told if row["task"] is not None and row["watched"]}
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(_HERE),
         autoescape=True,
@@ -31,14 +35,48 @@ def write_page(run: Run, tasks: Sequence[Task], config: Frozen, evidence: Sequen
         title="Weak-to-strong: " + ", ".join(task.name for task in tasks),
         summary=summary(evidence),
         config=config.model_dump(),
+        tuned=tuned_ref(config.strong) is not None,
         tasks=[
             _section(task, [e for e in evidence if e.slice["task"] == task.name], guard[task.name]) for task in tasks
         ],
+        guard=_guard(told),
         command=command_line(),
     )
     path = run.path / "w2s.html"
     write_atomic(path, page)
     return path
+
+
+def _guard(told: Sequence[Row]) -> dict[str, object]:
+    """The guard over all tasks: what it said of each method, what came, and how well the one told the other."""
+    rows, overall = [row for row in told if row["task"] is not None], told[-1]
+    tasks = list(dict.fromkeys(row["task"] for row in rows))
+    points = [
+        (row["score"], row["gain"], f"{row['task']}: {row['method']}", tasks.index(row["task"]))
+        for row in rows
+        if row["method"] != "naive"
+    ]
+    panel = scatter(
+        points, name="guard", title="What was told without ground truth, and what came (a shape a task)",
+        x="agreement gained or given up", y="accuracy gained over naive",
+    ) if points else None  # fmt: skip
+    said = [
+        [
+            row["task"], row["method"], f"{row['score']:+.2f}", f"{row['z']:+.1f}", "use it" if row["used"] else "keep naive",
+            f"{row['gain']:+.3f}" + (f" [{row['low']:+.3f}, {row['high']:+.3f}]" if row["low"] is not None else ""),
+        ]
+        for row in rows
+    ]  # fmt: skip
+
+    def number(key: str) -> str:
+        return "not defined" if overall[key] is None else f"{overall[key]:+.2f}"
+
+    return {
+        "panel": panel, "rows": said, "watched": overall["method"], "num_tasks": overall["num_tasks"],
+        "num_pairs": overall["num_pairs"], "watched_correlation": number("rank_correlation"),
+        "own_correlation": number("rank_correlation_own"), "task_correlation": number("rank_correlation_watched"),
+        "regret": f"{overall['mean_regret']:.3f}", "oracle": f"{overall['mean_regret_oracle']:.3f}",
+    }  # fmt: skip
 
 
 def summary(evidence: Sequence[Evidence]) -> str:
@@ -67,8 +105,8 @@ def _section(task: Task, evidence: Sequence[Evidence], guard: Row) -> dict[str, 
             if e.slice["arm"] == arm and "epoch" not in e.slice
         }
         keys = (
-            ("accuracy", None), ("pgr", None), ("pgr_gain", None), ("auroc_pgr", None), ("agreement", "right"),
-            ("agreement", "wrong"),
+            ("accuracy", None), ("pgr", None), ("pgr_gain", None), ("gain_over_zero_shot", None), ("auroc_pgr", None),
+            ("agreement", "right"), ("agreement", "wrong"),
         )  # fmt: skip
         rows.append([arm, *(cell(found.get(key)) for key in keys)])
     by_epoch = {(e.slice["arm"], e.slice["epoch"]): e for e in evidence if e.claim == "w2s/learning_curve"}
@@ -87,10 +125,11 @@ def _section(task: Task, evidence: Sequence[Evidence], guard: Row) -> dict[str, 
     ]
     chosen = guard["method"] if guard["used"] else "naive"
     used = f"Without reading any ground truth, the guard chose {chosen} (score {guard['score']:+.2f})"
+    saliency = [f"{e.slice['arm']}: {cell(e)}" for e in evidence if e.claim == "w2s/saliency"]
     came = f"{guard['method']} then scored {guard['gain']:+.3f} against naive training, the guard's choice {guard['guarded_gain']:+.3f}"
     return {
         "name": task.name, "title": task.title, "citation": task.citation, "licence": task.licence, "role": task.role,
-        "epochs": epochs, "curves": curves, "rows": rows, "panels": panels, "guard": f"{used}; {came}.",
+        "epochs": epochs, "curves": curves, "rows": rows, "panels": panels, "guard": f"{used}; {came}.", "saliency": "; ".join(saliency),
     }  # fmt: skip
 
 

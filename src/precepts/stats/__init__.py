@@ -23,7 +23,8 @@ Estimators: `wilson@1` `newcombe@1` `paired_difference@1` `percentile@1` `bca@1`
 `bradley_terry@1` `preference_h@1` `count@1`
 `corrected_detection@1` `probit_mixed@1` `dawid_skene@1` `weighted_group@1` `moment_mean@1` `abroca@1` `pooled_rate@1` `anytime_difference@1`
 `reliability@1` `dispersion@1` `detection_dispersion@1` `exposure@1` `weighted_mean@1`
-`crossed_mean@1` `crossed_difference@1` `crossed_pgr@1` `crossed_pgr_gain@1` `crossed_auroc@1` `crossed_auroc_pgr@1`.
+`crossed_mean@1` `crossed_difference@1` `crossed_pgr@1` `crossed_pgr_gain@1` `crossed_auroc@1` `crossed_auroc_pgr@1`
+`crossed_matched_size@1`.
 """
 
 from precepts.stats.abroca import abroca
@@ -98,6 +99,7 @@ from precepts.stats.rogan_gladen import (
 from precepts.stats.rows import Row
 from precepts.stats.seeds import crossed_means
 from precepts.stats.seeds_auroc import crossed_aurocs
+from precepts.stats.seeds_size import isotonic, matched_size
 from precepts.stats.spread import Estimate, between, detection_spread, dispersion_metric
 from precepts.stats.tail import goodness, worst_mean
 from precepts.stats.threshold import maximin_threshold
@@ -172,10 +174,12 @@ __all__ = [
     "goodness",
     "holm",
     "implied_cost_ratio",
+    "isotonic",
     "krippendorffs_alpha",
     "log_betting",
     "log_e_difference",
     "lookup",
+    "matched_size",
     "matches",
     "max_t_critical",
     "maximin_threshold",

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import random
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from precepts.errors import InputError, MissingError
@@ -70,15 +70,18 @@ def engine_path(given: str | None = None) -> str:
 
 
 def make_puzzles(
-    engine: str, *, puzzles: int, seed: int, settings: PuzzleSettings | None = None
+    engine: str, *, puzzles: int, seed: int, settings: PuzzleSettings | None = None, start: int = 0,
+    before: Sequence[Puzzle] = (),
 ) -> Iterator[Made]:  # fmt: skip
-    """Plays games until so many puzzles were found, one game at a time; the same seed and engine give the same games.
+    """Plays games until so many puzzles were found, one game at a time; the same seed and engine give the same games, wherever it starts.
 
     Args:
         engine: Path of a UCI engine.
         puzzles: At least how many are made in all.
         seed: Of openings and blunders.
         settings: Of games and checks.
+        start: Number of the first game to play.
+        before: The puzzles of the games before it.
 
     Raises:
         InputError: If the engine does not speak UCI.
@@ -87,8 +90,8 @@ def make_puzzles(
     chess_module()
     import chess.engine
 
-    chosen, rng, found, number = settings or PuzzleSettings(), random.Random(seed), 0, 0
-    seen: set[str] = set()
+    chosen, found, number = settings or PuzzleSettings(), len(before), start
+    seen = {puzzle.key for puzzle in before}
     try:
         opened = chess.engine.SimpleEngine.popen_uci(engine, timeout=_PATIENCE_S)
     except (OSError, TimeoutError, chess.engine.EngineError) as error:
@@ -98,7 +101,8 @@ def make_puzzles(
     with opened as player:
         player.configure({"Threads": 1, "Hash": 1})
         while found < puzzles:
-            made = _game(player, rng, f"{seed}-{number}", chosen)
+            name = f"{seed}-{number}"
+            made = _game(player, random.Random(name), name, chosen)
             fresh = [p for p in made.puzzles if p.key not in seen]
             seen.update(p.key for p in fresh)
             found, number = found + len(fresh), number + 1

@@ -33,11 +33,13 @@ class Labelled(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """Class probabilities on the test rows by arm, each (S, N, C), the curves, and what the guard says of all seeds' held-out rows together."""
+    """Class probabilities on the test rows by arm, each (S, N, C), the curves, and what the guard says of each method, of all seeds' held-out
+    rows together.
+    """
 
     test: dict[str, FloatArray]
     curves: list[Row]
-    verdict: Verdict
+    verdicts: dict[str, Verdict]
 
 
 def supervise(
@@ -108,7 +110,7 @@ def outcome(
     names: Sequence[str], guarded: str, by_epoch: Sequence[FloatArray], held: Sequence[Sequence[Sequence[FloatArray]]],
     splits: Sequence[Split], labelled: Sequence[Labelled], test_labels: Sequence[int],
 ) -> Outcome:  # fmt: skip
-    """The arms after the last epoch, naive training stopped early, the guard's choice, and the curves.
+    """The arms after the last epoch, naive training stopped early, the guard's choice, the curves, and a verdict on every method.
 
     Args:
         names: Of the M arms, `naive`, `guarded` and the ceiling among them.
@@ -123,7 +125,7 @@ def outcome(
     epochs = len(by_epoch)
     final = dict(zip(names, np.moveaxis(by_epoch[-1], 1, 0), strict=True))
     curves: list[Row] = []
-    naive, other = names.index("naive"), names.index(guarded)
+    naive = names.index("naive")
     early: list[FloatArray] = []
     for seed, found in enumerate(labelled):
         for m, name in enumerate(names):
@@ -138,13 +140,17 @@ def outcome(
         agreed = [agreement(held[e][seed][naive], found.validation) for e in range(epochs)]
         early.append(by_epoch[int(np.argmax(agreed))][seed, naive])
     final[EARLY] = np.stack(early)
-    said = verdict(
-        np.concatenate([one[naive] for one in held[-1]]),
-        np.concatenate([one[other] for one in held[-1]]),
-        np.concatenate([found.validation for found in labelled]),
-        rows_N=[i for part in splits for i in part.validation],
-    )
-    final[GUARDED] = final[guarded if said.use_method else "naive"]
+    watched = [name for name in names if name not in ("naive", CEILING)] or ["naive"]
+    said = {
+        name: verdict(
+            np.concatenate([one[naive] for one in held[-1]]),
+            np.concatenate([one[names.index(name)] for one in held[-1]]),
+            np.concatenate([found.validation for found in labelled]),
+            rows_N=[i for part in splits for i in part.validation],
+        )
+        for name in watched
+    }
+    final[GUARDED] = final[guarded if said[guarded].use_method else "naive"]
     return Outcome(final, curves, said)
 
 

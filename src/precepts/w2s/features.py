@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -19,26 +19,24 @@ from precepts.progress import progress
 from precepts.runs import file_digest, write_atomic
 from precepts.stats import FloatArray
 from precepts.types import content_key
+from precepts.w2s.backbones import Kind, default_layer, load_backbone
 
 Pooling = Literal["last", "mean"]
 _SHARD = 256
 
 
 class FeatureSource(NamedTuple):
-    """A model directory, how many of its layers are run, and which state of a text is taken."""
+    """A model directory, how many of its layers are run, and which state of a text is taken; a layer of encoders and static vectors is 0."""
 
     path: Path
     layer: int
     pooling: Pooling = "last"
+    kind: Kind = "layer"
 
 
-def default_layer(path: Path) -> int:
-    """A layer just past the middle, where concepts are read best (16 of 30 for the embedded model)."""
-    try:
-        config = json.loads((path / "config.json").read_text("utf-8"))
-        return max(1, round(int(config["num_hidden_layers"]) * 16 / 30))
-    except (OSError, ValueError, KeyError):
-        raise InputError.at(path, None, "its config.json names no number of layers; give one as REF@LAYER") from None
+def feature_source(path: Path, kind: Kind, layer: int | None = None) -> FeatureSource:
+    """The features that are meant without a word on the layer: of a causal model just past the middle, else all there is."""
+    return FeatureSource(path, (layer or default_layer(path)) if kind == "layer" else 0, kind=kind)
 
 
 def model_digest(path: Path) -> str:
@@ -62,7 +60,8 @@ class FeatureStore:
     def __init__(self, source: FeatureSource, *, root: Path | None = None) -> None:
         """Names a store; nothing is read before `vectors`."""
         self.source = source
-        self.name = f"{model_digest(source.path)}-layer{source.layer}"
+        kind = f"layer{source.layer}" if source.kind == "layer" else source.kind
+        self.name = f"{model_digest(source.path)}-{kind}"
         self.path = (root or cache() / "features") / self.name
         self._index: dict[str, tuple[Path, int]] = {}
 
@@ -77,11 +76,8 @@ class FeatureStore:
             from safetensors.torch import load_file
         except ImportError:
             raise needs_extra("torch, transformers and safetensors") from None
-        self._read_index()
+        fill([self], texts)
         keys = [content_key(text) for text in texts]
-        missing = {key: text for key, text in zip(keys, texts, strict=True) if key not in self._index}
-        if missing:
-            self._compute(missing)
         by_shard: dict[Path, list[int]] = {}
         for i, key in enumerate(keys):
             by_shard.setdefault(self._index[key][0], []).append(i)
@@ -89,7 +85,9 @@ class FeatureStore:
         for shard, rows in by_shard.items():
             states = load_file(shard)["states"].double().numpy()
             half = states.shape[1] // 2
-            taken = states[:, :half] if self.source.pooling == "last" else states[:, half:]
+            taken = states
+            if self.source.kind == "layer":
+                taken = states[:, :half] if self.source.pooling == "last" else states[:, half:]
             parts |= {i: taken[self._index[keys[i]][1]] for i in rows}
         found: FloatArray = np.stack([parts[i] for i in range(len(keys))]) if keys else np.zeros((0, 0))
         if not np.isfinite(found).all():
@@ -98,37 +96,56 @@ class FeatureStore:
             )
         return found
 
-    def _read_index(self) -> None:
+    def read_index(self) -> None:
+        """Finds out which vectors are kept."""
         from safetensors import safe_open
 
+        known = {path for path, _ in self._index.values()}
         for shard in sorted(self.path.glob("*.safetensors")):
-            if any(path == shard for path, _ in self._index.values()):
+            if shard in known:
                 continue
             with safe_open(shard, framework="pt") as file:
                 keys = json.loads(file.metadata()["keys"])
             self._index.update({key: (shard, row) for row, key in enumerate(keys)})
 
-    def _compute(self, missing: dict[str, str]) -> None:
+    def lacks(self, text: str) -> bool:
+        """Whether a text's vector has to be computed."""
+        return content_key(text) not in self._index
+
+    def keep(self, keys: Sequence[str], states: Any) -> None:
+        """Writes one shard, whole."""
         from safetensors.torch import save
 
-        from precepts.models import Engine
+        shard = self.path / f"{content_key(list(keys))}.safetensors"
+        write_atomic(shard, save({"states": states.contiguous()}, metadata={"keys": json.dumps(list(keys))}))
+        self._index.update({key: (shard, row) for row, key in enumerate(keys)})
 
-        engine = Engine(self.source.path)
-        layers = int(engine.model.config.num_hidden_layers)
-        if not 1 <= self.source.layer <= layers:
-            raise InputError(f"{self.source.path} has layers 1 to {layers}; got {self.source.layer}.")
-        ordered = sorted(missing.items(), key=lambda item: (len(item[1]), item[0]))
-        for _, text in reversed(ordered):
-            if (length := engine.length_of(text)) > engine.max_length:
-                raise InputError(f"A text has {length} tokens, the model reads {engine.max_length}: {text[:60]!r}…")
-            if len(text) < engine.max_length:
-                break  # a token has at least one character
-        with progress(f"features, layer {self.source.layer}", len(ordered), unit="texts") as bar:
-            for start in range(0, len(ordered), _SHARD):
-                part = ordered[start : start + _SHARD]
-                states = engine.hidden_states([text for _, text in part], layer=self.source.layer).bfloat16()
-                keys = [key for key, _ in part]
-                shard = self.path / f"{content_key(keys)}.safetensors"
-                write_atomic(shard, save({"states": states.contiguous()}, metadata={"keys": json.dumps(keys)}))
-                self._index.update({key: (shard, row) for row, key in enumerate(keys)})
-                bar.advance(len(part))
+
+def fill(stores: Sequence[FeatureStore], texts: Sequence[str]) -> None:
+    """Computes what any of the stores lacks, in one pass for all: layers of one model, or a single store of another kind.
+
+    Raises:
+        InputError: If a text is longer than the model can read, or the model has no such layer.
+        MissingError: If torch or transformers is not installed.
+    """
+    for store in stores:
+        store.read_index()
+    missing = {content_key(text): text for text in texts if any(store.lacks(text) for store in stores)}
+    if not missing:
+        return
+    source, layers = stores[0].source, [store.source.layer for store in stores]
+    assert all(store.source[::3] == source[::3] for store in stores), "one pass is of one model"
+    model = load_backbone(source.path, source.kind, max(layers))
+    ordered = sorted(missing.items(), key=lambda item: (len(item[1]), item[0]))
+    for _, text in reversed(ordered):
+        if model.most_tokens is None or len(text) < model.most_tokens:
+            break  # a token has at least one character
+        if (length := model.length_of(text)) > model.most_tokens:
+            raise InputError(f"A text has {length} tokens, the model reads {model.most_tokens}: {text[:60]!r}…")
+    said = f"layer {', '.join(map(str, layers))}" if source.kind == "layer" else source.kind
+    with progress(f"features, {said}", len(ordered), unit="texts") as bar:
+        for start in range(0, len(ordered), _SHARD):
+            part = ordered[start : start + _SHARD]
+            for store, states in zip(stores, model.vectors_at([text for _, text in part], layers), strict=True):
+                store.keep([key for key, _ in part], states.bfloat16())
+            bar.advance(len(part))

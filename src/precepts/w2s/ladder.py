@@ -1,8 +1,8 @@
-"""A ladder of models from weak to strong, named in one file, and what is read off it."""
+"""A ladder of models from weak to strong, named in one file."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,19 +11,24 @@ from pydantic import Field, ValidationError
 
 from precepts.errors import InputError, MissingError
 from precepts.types import Frozen
+from precepts.w2s.simulate import simulated_ref
 from precepts.w2s.supervisors import BUILT_IN
 
 
 class Rung(Frozen):
-    """A model by a name of one's own and by its reference (`precepts w2s run --weak`)."""
+    """A model by a name of one's own and by its reference (`precepts w2s run --weak`).
+
+    `size` is its number of parameters; without it they are counted, and words and people have none.
+    """
 
     name: str = Field(min_length=1)
     ref: str = Field(min_length=1)
+    size: int | None = Field(default=None, gt=0)
 
     @property
     def can_learn(self) -> bool:
-        """Whether it can be a student: words and people cannot."""
-        return self.ref not in BUILT_IN
+        """Whether it can be a student: words, people and simulated supervisors cannot."""
+        return self.ref not in BUILT_IN and simulated_ref(self.ref) is None
 
 
 class Pair(NamedTuple):
@@ -66,7 +71,9 @@ def read_ladder(path: Path) -> list[Rung]:
         try:
             rungs.append(Rung.model_validate(row))
         except ValidationError:
-            raise InputError.at(path, None, f"entry {place} of `models` is not a `name` and a `ref`") from None
+            raise InputError.at(
+                path, None, f"entry {place} of `models` is not a `name` and a `ref`, and perhaps a `size`"
+            ) from None
     if len({pair_name.casefold() for pair_name in (Pair(r, r).name for r in rungs)}) < len(rungs):
         raise InputError.at(path, None, "two models have one name; give each its own")
     if not any(rung.can_learn for rung in rungs[1:]):
@@ -77,12 +84,3 @@ def read_ladder(path: Path) -> list[Rung]:
 def pairs(rungs: Sequence[Rung]) -> list[Pair]:
     """Every supervisor with every student above it."""
     return [Pair(weak, strong) for i, strong in enumerate(rungs) if strong.can_learn for weak in rungs[:i]]
-
-
-def matched(accuracy: float, trained_on_truth: Mapping[str, float]) -> str | None:
-    """The last model, weakest first, whose accuracy after training on truth the student reaches; None below all.
-
-    Burns et al. 2023, section 4: a student is worth the model that would be as good with ground truth.
-    """
-    reached = [name for name, value in trained_on_truth.items() if value <= accuracy]
-    return reached[-1] if reached else None

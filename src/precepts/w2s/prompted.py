@@ -53,15 +53,17 @@ def class_probabilities(
 
 def prompted(
     model: TextScorer, task: Task, examples: Sequence[Example], splits: Sequence[Split], labelled: Sequence[Labelled],
-    test: Sequence[int],
+    test: Sequence[int], shots: bool = True,
 ) -> Mapping[str, FloatArray]:  # fmt: skip
-    """Class probabilities on the test rows by arm, each (S, N, C); zero-shot is the same for all seeds.
+    """Class probabilities on the test rows by arm, each (S, N, C); zero-shot is the same for all seeds, few-shot where `shots` are asked for.
 
     The five examples of a seed are rows that its student trains on: with their true labels, and with the supervisor's likeliest.
     """
     rows = [examples[i].texts for i in test]
     zero = class_probabilities(model, task, rows)
     few: dict[str, list[FloatArray]] = {FEW_SHOT: [], FEW_SHOT_WEAK: []}
+    if not shots:
+        return {ZERO_SHOT: np.stack([zero] * len(splits))}
     for part, found, pick in zip(splits, labelled, student_rows(splits), strict=True):
         shown = pick[:SHOTS]
         texts = [examples[part.student[i]].texts for i in shown]

@@ -126,11 +126,27 @@ def truthfulness(texts: Texts) -> list[Example]:
     return found
 
 
+def continuations(texts: Texts) -> list[Example]:
+    """StereoSet between sentences: the one that goes on from the context against one about something else.
+
+    Which of the two fitting sentences is shown, the stereotype or its opposite, is drawn from the context: the label says nothing of it.
+    """
+    found: list[Example] = []
+    for row in json.loads(texts["all"])["data"]["intersentence"]:
+        by_kind = {one["gold_label"]: one["sentence"].strip() for one in row["sentences"]}
+        fitting = [by_kind[kind] for kind in ("stereotype", "anti-stereotype") if by_kind.get(kind)]
+        if fitting and (unrelated := by_kind.get("unrelated")):
+            context = row["context"].strip()
+            pair = (f"{context} {_pick(fitting, row['id'])}", f"{context} {unrelated}")
+            found.append(_preference(*pair, group=row["target"].casefold()))
+    return found
+
+
 PARSERS: Mapping[str, Callable[[Texts], list[Example]]] = {
     parser.__name__: parser
     for parser in (
         utilitarianism, deontology, justice, virtue, movie_reviews, banking, intents, cosmosqa, piqa, harmless_replies,
-        truthfulness,
+        truthfulness, continuations,
     )
 }  # fmt: skip
 

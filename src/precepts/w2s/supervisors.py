@@ -1,7 +1,7 @@
 """Weak supervisors: trained on ground truth of their half, they label the student's.
 
 A reference names one: `tfidf` (words and pairs of words), `tfidf-chars` (characters), `people` (the task's own `weak` labels), or
-`MODEL[@LAYER]`, a linear probe on a model's frozen features.
+`MODEL[@LAYER]`, `static:MODEL` or `encoder:MODEL`, a linear probe on frozen features.
 """
 
 from __future__ import annotations
@@ -10,13 +10,17 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from precepts.errors import InputError
 from precepts.stats import FloatArray
 from precepts.w2s.examples import Example
 
+IntArray = NDArray[np.int64]
+
 BUILT_IN = ("tfidf", "tfidf-chars", "people")
 _PEOPLE_SURE = 0.95
+_PROBE = 1e-3
 
 
 class Supervisor(NamedTuple):
@@ -47,26 +51,48 @@ def weak_labels(
     """
     if supervisor.ref == "people":
         return _by_people(examples, wanted, num_classes)
-    from sklearn.linear_model import LogisticRegression
     from sklearn.preprocessing import normalize
 
     labels = np.array([examples[i].label for i in train])
     if len(np.unique(labels)) < num_classes:
         raise InputError("The supervisor's training rows lack a class. Give more rows, or rows of every class.")
     pairwise = len(examples[0].texts) == 2
-    x_train: Any
-    x_wanted: Any
-    if features_ND is None:
-        x_train, x_wanted = _word_counts(supervisor.ref, examples, train, wanted, pairwise)
-        if pairwise:
-            x_train, x_wanted = normalize(x_train), normalize(x_wanted)
-    else:
-        mean = 0.0 if pairwise else features_ND[train].mean(0)
-        scale = np.maximum(np.sqrt(((features_ND[train] - mean) ** 2).mean(0)), 1e-6)
-        x_train, x_wanted = (features_ND[train] - mean) / scale, (features_ND[wanted] - mean) / scale
-    weight = supervisor.regularization if features_ND is None else supervisor.regularization * 1e-3
-    model = LogisticRegression(C=weight, fit_intercept=not pairwise, max_iter=2000)
-    model.fit(x_train, labels)
+    if features_ND is not None:
+        weight = supervisor.regularization * _PROBE
+        return probe(features_ND[train], labels, features_ND[wanted], antisymmetric=pairwise, regularization=weight)
+    x_train, x_wanted = _word_counts(supervisor.ref, examples, train, wanted, pairwise)
+    if pairwise:
+        x_train, x_wanted = normalize(x_train), normalize(x_wanted)
+    return _regression(x_train, labels, x_wanted, antisymmetric=pairwise, regularization=supervisor.regularization)
+
+
+def probe(
+    train_ND: FloatArray, labels_N: IntArray, wanted_ND: FloatArray, *, antisymmetric: bool, regularization: float = _PROBE
+) -> FloatArray:  # fmt: skip
+    """Class probabilities by a linear probe on standardised features, shape (number wanted, C).
+
+    Args:
+        train_ND: Features of the rows it is fitted on.
+        labels_N: Their true classes.
+        wanted_ND: Features of the rows that are asked for.
+        antisymmetric: For differences of two texts: neither centred nor with a bias.
+        regularization: scikit-learn's C.
+    """
+    mean = 0.0 if antisymmetric else train_ND.mean(0)
+    scale = np.maximum(np.sqrt(((train_ND - mean) ** 2).mean(0)), 1e-6)
+    return _regression(
+        (train_ND - mean) / scale, labels_N, (wanted_ND - mean) / scale, antisymmetric=antisymmetric,
+        regularization=regularization,
+    )  # fmt: skip
+
+
+def _regression(
+    x_train: Any, labels_N: IntArray, x_wanted: Any, *, antisymmetric: bool, regularization: float
+) -> FloatArray:
+    from sklearn.linear_model import LogisticRegression
+
+    model = LogisticRegression(C=regularization, fit_intercept=not antisymmetric, max_iter=2000)
+    model.fit(x_train, labels_N)
     return np.asarray(model.predict_proba(x_wanted), dtype=np.float64)
 
 

@@ -53,6 +53,7 @@ TASKS: Mapping[str, Registered] = {
         "HH-RLHF harmless: the preferred of two replies", "hh_single_turn_w2s", "harmless_replies", _PAIR
     ),
     "truthfulness": Registered("TruthfulQA: the best answer against an incorrect one", "truthfulqa", "truthfulness", _PAIR),
+    "continuations": Registered("StereoSet: the sentence that goes on from its context", "stereoset", "continuations", _PAIR),
 }  # fmt: skip
 """The registered tasks by name. Roles were given before any run of this table."""
 

@@ -81,12 +81,25 @@ class Classifier(torch.nn.Module):
 
     def forward(self, rows: Sequence[tuple[str, ...]]) -> Tensor:
         """The rows' logits, float32."""
+        return self.head(self.read(rows))
+
+    def read(self, rows: Sequence[tuple[str, ...]]) -> Tensor:
+        """What the head reads of each row, shape (B, D), float32: the last token's state, of a pair the second's less the first's."""
         ids = [token_ids(self.tokenizer, text, self.most_tokens) for row in rows for text in row]
         ids_BT, mask_BT = right_padded(ids, self.head.weight.device)
         with half():
             states_BTD = self.decoder(input_ids=ids_BT, attention_mask=mask_BT, use_cache=False).last_hidden_state
         last_BD = states_BTD[torch.arange(len(ids)), torch.tensor([len(row) - 1 for row in ids])].float()
-        return self.head(last_BD[1::2] - last_BD[0::2] if self.pairwise else last_BD)
+        return last_BD[1::2] - last_BD[0::2] if self.pairwise else last_BD
+
+    @torch.no_grad()
+    def states(self, rows: Sequence[tuple[str, ...]]) -> FloatArray:
+        """As `read`, of any number of rows, shape (N, D), float64."""
+        self.eval()
+        out = np.zeros((len(rows), self.head.in_features))
+        for batch in by_length([sum(len(text) for text in row) for row in rows]):
+            out[batch] = self.read([rows[i] for i in batch]).double().numpy()
+        return out
 
     @torch.no_grad()
     def probabilities(self, rows: Sequence[tuple[str, ...]]) -> FloatArray:

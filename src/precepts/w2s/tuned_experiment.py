@@ -1,8 +1,8 @@
-"""Supervisors and students that are fine-tuned: the same arms as of frozen features, one run an arm and seed."""
+"""Supervisors and students that are fine-tuned: the same arms as of frozen features, one fine-tuning an arm and seed, each kept when done."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,9 +11,18 @@ from precepts.progress import progress
 from precepts.stats import FloatArray
 from precepts.w2s.examples import Example
 from precepts.w2s.experiment import CEILING, Labelled, Labeller, Outcome, outcome, student_rows
+from precepts.w2s.features import model_digest
+from precepts.w2s.kept import array_key, kept
 from precepts.w2s.methods import METHODS, Method, kept_rows
 from precepts.w2s.splits import Split
+from precepts.w2s.supervisors import probe
 from precepts.w2s.tuned import Classifier, Kind, Tuning, tune
+
+PROBE = "probe"
+"""Arms that begin so are linear probes on truth: of the model as it was (`probe-before`) and after it learned weak labels (`probe-NAME`)."""
+BEFORE = f"{PROBE}-before"
+
+Rows = Sequence[tuple[str, ...]]
 
 
 def tuned_labeller(
@@ -23,12 +32,24 @@ def tuned_labeller(
 
     def label(train: Sequence[int], wanted: Sequence[int], seed: int) -> FloatArray:
         truth = np.eye(num_classes)[[examples[i].label for i in train]]
-        with progress(f"supervisor, seed {seed}", settings.epochs * len(train)) as bar:
-            model = tune(
-                path, kind, [examples[i].texts for i in train], truth, np.ones(len(train)), METHODS["naive"],
-                settings=settings, seed=seed, tick=bar.advance,
-            )  # fmt: skip
-        return model.probabilities([examples[i].texts for i in wanted])
+        rows, asked = [examples[i].texts for i in train], [examples[i].texts for i in wanted]
+
+        def make() -> Mapping[str, FloatArray]:
+            with progress(f"supervisor, seed {seed}", settings.epochs * len(train)) as bar:
+                model = tune(
+                    path, kind, rows, truth, np.ones(len(train)), METHODS["naive"], settings=settings, seed=seed,
+                    tick=bar.advance,
+                )  # fmt: skip
+            return {"wanted": model.probabilities(asked)}
+
+        key = {
+            "what": "supervisor",
+            **_key(path, kind, settings, seed),
+            "rows": rows,
+            "truth": array_key(truth),
+            "asked": asked,
+        }
+        return kept(key, make)["wanted"]
 
     return label
 
@@ -38,6 +59,9 @@ def tuned_students(
     labelled: Sequence[Labelled], test: Sequence[int], *, num_classes: int, settings: Tuning,
 ) -> Outcome:  # fmt: skip
     """As `experiment.students`, each student and the ceiling fine-tuned from the model's weights.
+
+    Beside the arms stand linear probes on the truth of the student's rows: of the model as it was, and of each student after it learned
+    weak labels. How much better the concept reads then is the saliency of Burns et al. 2023, section 5.2.
 
     Args:
         path: Model directory.
@@ -55,33 +79,61 @@ def tuned_students(
     test_rows = [examples[i].texts for i in test]
     tested = np.zeros((settings.epochs, len(splits), len(names), len(test), num_classes))
     held: list[list[list[FloatArray]]] = [[[] for _ in splits] for _ in range(settings.epochs)]
+    probes: dict[str, list[FloatArray]] = {}
     for seed, (part, found, pick) in enumerate(zip(splits, labelled, student_rows(splits), strict=True)):
         rows = [part.student[i] for i in pick]
-        texts = [examples[i].texts for i in rows]
-        truth = np.eye(num_classes)[[examples[i].label for i in rows]]
+        texts, labels = [examples[i].texts for i in rows], np.array([examples[i].label for i in rows])
         validation = [examples[i].texts for i in part.validation]
+        given = {"test": test_rows, "held": validation, "labels": labels.tolist(), "classes": num_classes}
+        key = {**_key(path, kind, settings, seed), "rows": texts, **given}
+        pairwise = len(texts[0]) == 2
+
+        def before(
+            texts: Rows = texts, labels: FloatArray = labels, seed: int = seed, pairwise: bool = pairwise
+        ) -> dict[str, FloatArray]:
+            untrained = Classifier(
+                path, kind="full", num_classes=num_classes, pairwise=pairwise, settings=settings, seed=seed
+            )
+            return {PROBE: probe(untrained.states(texts), labels, untrained.states(test_rows), antisymmetric=pairwise)}
+
+        probes.setdefault(BEFORE, []).append(kept({"what": BEFORE, **key}, before)[PROBE])
         for m, name in enumerate(names):
             method = METHODS["naive"] if name == CEILING else methods[m]
-            targets = truth if name == CEILING else found.student[pick]
+            targets = np.eye(num_classes)[labels] if name == CEILING else found.student[pick]
             keep = np.ones(len(rows)) if name == CEILING else kept_rows(method, targets)
 
-            def after(
-                model: Classifier, epoch: int, seed: int = seed, m: int = m, validation: Sequence[tuple[str, ...]] = validation
-            ) -> None:  # fmt: skip
-                tested[epoch, seed, m] = model.probabilities(test_rows)
-                held[epoch][seed].append(model.probabilities(validation))
+            def make(
+                name: str = name, method: Method = method, targets: FloatArray = targets, keep: FloatArray = keep, texts: Rows = texts,
+                validation: Rows = validation, labels: FloatArray = labels, seed: int = seed, pairwise: bool = pairwise,
+            ) -> dict[str, FloatArray]:  # fmt: skip
+                on_test: list[FloatArray] = []
+                on_held: list[FloatArray] = []
 
-            with progress(f"{name}, seed {seed}", settings.epochs * len(rows)) as bar:
-                tune(
-                    path,
-                    kind,
-                    texts,
-                    targets,
-                    keep,
-                    method,
-                    settings=settings,
-                    seed=seed,
-                    after_epoch=after,
-                    tick=bar.advance,
-                )
-    return outcome(names, guarded, list(tested), held, splits, labelled, [examples[i].label for i in test])
+                def after(model: Classifier, epoch: int) -> None:
+                    on_test.append(model.probabilities(test_rows))
+                    on_held.append(model.probabilities(validation))
+
+                with progress(f"{name}, seed {seed}", settings.epochs * len(texts)) as bar:
+                    model = tune(
+                        path, kind, texts, targets, keep, method, settings=settings, seed=seed, after_epoch=after,
+                        tick=bar.advance,
+                    )  # fmt: skip
+                made = {"test": np.stack(on_test), "held": np.stack(on_held)}
+                if name != CEILING:
+                    made[PROBE] = probe(model.states(texts), labels, model.states(test_rows), antisymmetric=pairwise)
+                return made
+
+            arm = "ceiling" if name == CEILING else f"method {method.name}"
+            done = kept({"what": arm, **key, "targets": array_key(targets), "keep": array_key(keep)}, make)
+            tested[:, seed, m] = done["test"]
+            for epoch in range(settings.epochs):
+                held[epoch][seed].append(done["held"][epoch])
+            if name != CEILING:
+                probes.setdefault(f"{PROBE}-{name}", []).append(done[PROBE])
+    found_all = outcome(names, guarded, list(tested), held, splits, labelled, [examples[i].label for i in test])
+    found_all.test.update({name: np.stack(by_seed) for name, by_seed in probes.items()})
+    return found_all
+
+
+def _key(path: Path, kind: Kind, settings: Tuning, seed: int) -> dict[str, object]:
+    return {"model": model_digest(path), "kind": kind, "settings": settings.model_dump(), "seed": seed}
