@@ -269,8 +269,8 @@ def _derived(frame: pl.DataFrame, groupings: tuple[str, ...], decision: Decision
     known = frame.filter(pl.col("outcome").is_not_null() & pl.col("bin").is_not_null())
     pooled = known.group_by("bin").agg(expected=(pl.col("outcome") * size).sum() / size.sum())
     costs = {group: decision.costs_of(group) for group in ("", *decision.costs_by_group)}
-    of_positive = _by_group(decision, groupings, {group: one.false_positive for group, one in costs.items()})
-    of_negative = _by_group(decision, groupings, {group: one.false_negative for group, one in costs.items()})
+    of_positive = _by_group(decision, groupings, {name: one.false_positive for name, one in costs.items()})
+    of_negative = _by_group(decision, groupings, {name: one.false_negative for name, one in costs.items()})
     false_positive = (pl.col("decision") == 1) & (pl.col("outcome") == 0)
     false_negative = (pl.col("decision") == 0) & (pl.col("outcome") == 1)
     return (
