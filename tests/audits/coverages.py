@@ -13,10 +13,21 @@ import numpy as np
 from scipy.special import expit, logit, ndtri
 from scipy.stats import binom
 
-from precepts.stats import Moments, detection, newcombe_interval, recalibration, wilson_interval
+from precepts.stats import (
+    Moments,
+    Ratings,
+    detection,
+    newcombe_interval,
+    recalibration,
+    trade_off,
+    trading,
+    wilson_interval,
+)
 from precepts.stats.confusion import Method, confusion_replicates, quantiles_of, range_interval
+from precepts.stats.costs import CostSide, cost_metric
 from precepts.stats.group_auc import auc_against, auc_of_counts
 from precepts.stats.ratios import gap_difference_interval, normal_interval
+from precepts.stats.weighted import WeightedSide, weighted_metric
 
 SIZES, RATES = (20, 100, 1000, 10_000, 100_000), (0.01, 0.05, 0.2, 0.5)
 Coverage = Callable[[int, float, int, int], tuple[float, float]]
@@ -152,6 +163,56 @@ def criterion(n: int, rate: float, runs: int, seed: int) -> tuple[float, float]:
     return _detected(n, rate, runs, seed, "criterion")
 
 
+def revealed(n: int, rate: float, runs: int, seed: int) -> tuple[float, float]:
+    """Log of the revealed cost ratio at a prevalence of a half: d′ · c."""
+    rng, miss, false = np.random.default_rng(seed), rate, rate / 2
+    arm, truth, yes = np.zeros(4, dtype=np.int64), np.array([1, 1, 0, 0]), np.array([1, 0, 1, 0])
+    found = []
+    for hits, alarms in zip(
+        rng.binomial(n, 1 - miss, runs).tolist(), rng.binomial(n, false, runs).tolist(), strict=True
+    ):
+        times = np.array([hits, n - hits, alarms, n - alarms], dtype=float)
+        made = trading(Ratings(arm, truth, yes, times, np.arange(4), np.arange(4)), 1)
+        one = trade_off(made, "log_cost_ratio", {0: 1.0}, sampled="rows")
+        found.append(None if one is None else one.interval(level=0.95))
+    z_hit, z_false = float(ndtri(1 - miss)), float(ndtri(false))
+    return _share(found, (z_false**2 - z_hit**2) / 2)
+
+
+def _costs(n: int, rate: float, runs: int, rng: np.random.Generator) -> list[CostSide]:
+    """False positives at `rate`, a cost of 1; false negatives at half of it, a cost of 4."""
+    drawn = rng.multinomial(n, [rate, rate / 2, 1 - 1.5 * rate], size=runs)[:, :2].astype(float)
+    return [CostSide(np.array([1.0, 4.0]), one, n, n) for one in drawn]
+
+
+def cost(n: int, rate: float, runs: int, seed: int) -> tuple[float, float]:
+    """Cost per case."""
+    sides = _costs(n, rate, runs, np.random.default_rng(seed))
+    return _share([side.interval(level=0.95) for side in sides], 3 * rate)
+
+
+def cost_gap(n: int, rate: float, runs: int, seed: int) -> tuple[float, float]:
+    """The same, less that of a group of 2n whose errors are as many."""
+    rng = np.random.default_rng(seed)
+    pairs = zip(_costs(n, rate, runs, rng), _costs(2 * n, rate, runs, rng), strict=True)
+    found = [cost_metric(pair, n=3 * n, num_unscored=0, level=0.95) for pair in pairs]
+    return _share([(one.low, one.high) for one in found], 0.0)
+
+
+def weighted_rate(n: int, rate: float, runs: int, seed: int) -> tuple[float, float]:
+    """A rate from two strata of equal size, one sampled half as densely and so of twice the weight, and of half the rate."""
+    rng, half = np.random.default_rng(seed), n // 2
+    none = np.zeros(0)
+    found = []
+    for one, two in zip(
+        rng.binomial(half, rate, runs).tolist(), rng.binomial(half, rate / 2, runs).tolist(), strict=True
+    ):
+        side = WeightedSide(5.0 * half, Moments(3.0 * half, one + 2.0 * two, 0, 0, 0), none, none)
+        metric = weighted_metric("rate", [side], n=n, num_unscored=0, level=0.95)
+        found.append((metric.low, metric.high))
+    return _share(found, 2 * rate / 3)
+
+
 def bca_rate(n: int, rate: float, runs: int, seed: int) -> tuple[float, float]:
     """BCa on counts, of a selection rate; each run is a group of one table, as the bootstrap draws all groups at once."""
     return _bootstrapped(n, rate, runs, seed, "bca")
@@ -194,7 +255,8 @@ def _share(found: list, truth: float) -> tuple[float, float]:
 INTERVALS: Mapping[str, Coverage] = {
     "rate (Wilson)": wilson, "difference of rates (Newcombe)": newcombe, "over-prediction": over_prediction,
     "over-prediction, gap": over_prediction_gap, "AUC (DeLong, logit)": auc, "AUC, gap": auc_gap,
-    "calibration slope": slope, "d′": dprime, "criterion c": criterion, "rate (BCa on counts)": bca_rate,
+    "calibration slope": slope, "d′": dprime, "criterion c": criterion, "revealed cost ratio": revealed,
+    "cost per case": cost, "cost per case, gap": cost_gap, "weighted rate": weighted_rate, "rate (BCa on counts)": bca_rate,
     "rate (Wilson or BCa, auto)": auto_rate,
     "range of five equal groups": range_of_groups,
 }  # fmt: skip

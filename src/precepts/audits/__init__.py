@@ -23,6 +23,8 @@ from precepts.audits.raters import Rater, screen_raters
 from precepts.audits.run import Audited, run_audit
 from precepts.audits.tables import as_lazy, read_table
 from precepts.audits.verdicts import Finding
+from precepts.data.entry import suggestion
+from precepts.errors import InputError
 
 __all__ = [
     "Audited",
@@ -41,6 +43,7 @@ __all__ = [
     "audit_labels",
     "audit_model",
     "confusion_counts",
+    "example_names",
     "example_record",
     "freeze",
     "label_cells",
@@ -52,6 +55,22 @@ __all__ = [
 ]
 
 
-def example_record() -> str:
-    """A decision record to begin from, in YAML: that of the HateCheck audit."""
-    return (Path(__file__).parent / "example.yaml").read_text("utf-8")
+_EXAMPLES = Path(__file__).parent / "examples"
+
+
+def example_names() -> list[str]:
+    """The public sets that have an example record: `hatecheck` for labels, the others for a model."""
+    return sorted(path.stem for path in _EXAMPLES.glob("*.yaml"))
+
+
+def example_record(name: str = "hatecheck") -> str:
+    """A decision record to begin from, in YAML: that of the audit of a public set.
+
+    Raises:
+        InputError: If there is none of that name.
+    """
+    if name not in example_names():
+        raise InputError(
+            f"There is no example record {name!r}{suggestion(name, example_names())}; there are {', '.join(example_names())}."
+        )
+    return (_EXAMPLES / f"{name}.yaml").read_text("utf-8")

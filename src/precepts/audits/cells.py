@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -36,16 +36,36 @@ class ModelCells(NamedTuple):
     num_suppressed: int
     """Groups smaller than the record's smallest cell, merged into `(suppressed)`."""
 
+    def clusters(self) -> FloatArray | None:
+        """Of each cell the number of its cluster, shape (cells,); None where rows have none."""
+        if "cluster" not in self.frame.columns:
+            return None
+        return np.unique(self.frame["cluster"].to_numpy(), return_inverse=True)[1].astype(np.float64)
+
     def columns(self) -> dict[str, FloatArray]:
         """The cells as numbers, by column, each of shape (cells,); NaN where null. Groupings are left out."""
-        numbers = [name for name in self.frame.columns if name not in self.groupings]
+        numbers = [name for name in self.frame.columns if name not in (*self.groupings, "cluster")]
         found = self.frame.select(pl.col(numbers).cast(pl.Float64).fill_null(float("nan"))).to_numpy()
         return dict(zip(numbers, np.ascontiguousarray(found.T), strict=True))
 
     def rows(self) -> list[dict[str, Any]]:
         """The cells as records, as Evidence reads them."""
-        keys = ["bin", "score", "expected", "decision", "outcome", "correct", "cost", "near", "stretch", "count"]
-        keys += [name for name in self.frame.columns if name.startswith("at_") or name in ("weight", "weight_sq")]
+        keys = [
+            "bin",
+            "score",
+            "expected",
+            "decision",
+            "rejected",
+            "outcome",
+            "correct",
+            "cost",
+            "near",
+            "stretch",
+            "count",
+        ]
+        keys += [
+            name for name in self.frame.columns if name.startswith("at_") or name in ("weight", "weight_sq", "cluster")
+        ]
         return [
             {"groups": {name: row[name] for name in self.groupings}, **{key: row[key] for key in keys}}
             for row in self.frame.iter_rows(named=True)
@@ -68,7 +88,12 @@ def model_cells(
         InputError: If a column is missing, or its values cannot be read.
     """
     columns = decision.columns
-    wanted = [columns.score, columns.outcome, *decision.groups, *filter(None, [columns.decision, columns.weight])]
+    wanted = [
+        columns.score,
+        columns.outcome,
+        *decision.groups,
+        *filter(None, [columns.decision, columns.weight, columns.cluster]),
+    ]
     require(table, wanted, where=where)
     schema = table.collect_schema()
     if not schema[columns.score].is_numeric():
@@ -85,6 +110,14 @@ def model_cells(
             where,
             None,
             f"scores run from {low:.4g} to {high:.4g} and are no probabilities; say `score: rank` in the record",
+        )
+    plain = decision.score == "rank" and decision.cut is None and columns.decision is None
+    if plain and not (low >= 0 and high <= 1):
+        raise InputError.at(
+            where,
+            None,
+            f"scores run from {low:.4g} to {high:.4g}, and the record does not say from which on the system acts: give `cut`, or the "
+            "column of what it did, `columns: {decision: ...}`",
         )
     exact = table.select(_score(columns.score).alias("s")).head(_LOOKED_AT).collect()["s"].n_unique() <= _MOST_SCORES
     bounds = None if exact else (low, high)
@@ -136,7 +169,7 @@ def _count(table: pl.LazyFrame, *, decision: Decision, bounds: tuple[float, floa
         low, high = bounds
         width = (high - low) / _MOST_SCORES if high > low else 1.0
         place = ((score - low) / width).floor().clip(0, _MOST_SCORES - 1).cast(pl.Int32)
-        thresholds = {costs.threshold for costs in decision.costs_by_group.values()} | {decision.costs_of("").threshold}
+        thresholds = {decision.acts_from(group) for group in ("", *decision.costs_by_group)}
         cuts = [score >= t for t in sorted({*thresholds, *decision.thresholds})]
         cuts += [
             cut for t in sorted(thresholds) for cut in ((t - score) <= decision.window, (score - t) > decision.window)
@@ -146,6 +179,8 @@ def _count(table: pl.LazyFrame, *, decision: Decision, bounds: tuple[float, floa
     keys += [pl.col(columns.outcome).alias("raw outcome"), place.alias("bin"), segment.alias("segment")]
     if columns.decision:
         keys.append(pl.col(columns.decision).alias("raw decision"))
+    if columns.cluster:
+        keys.append(pl.col(columns.cluster).cast(pl.String).alias("cluster"))
     names = [key.meta.output_name() for key in keys]
     weight = pl.col(columns.weight).cast(pl.Float64) if columns.weight else pl.lit(1.0)
     sums = [
@@ -163,6 +198,10 @@ def _read(
     columns = decision.columns
     if columns.weight and bool((counted["weight"].is_null() | (counted["weight"] < 0)).any()):
         raise InputError.at(where, None, f"a weight in {columns.weight!r} is missing or negative")
+    if columns.cluster and bool(counted["cluster"].is_null().any()):
+        raise InputError.at(
+            where, None, f"a row has no cluster in {columns.cluster!r}; give it one of its own if it stands alone"
+        )
     raw = pl.Schema({"raw outcome": schema[columns.outcome]})
     found = distinct(counted.lazy(), "raw outcome")
     counted = counted.with_columns(
@@ -176,10 +215,7 @@ def _read(
     )
     counted = counted.rename({f"group {name}": name for name in decision.groups})
     frame, groupings = with_groups(counted.lazy(), decision)
-    threshold = pl.lit(decision.costs_of("").threshold)
-    for group, costs in decision.costs_by_group.items():
-        member = pl.any_horizontal([pl.col(name) == group for name in groupings])
-        threshold = pl.when(member).then(costs.threshold).otherwise(threshold)
+    threshold = _by_group(decision, groupings, {g: decision.acts_from(g) for g in ("", *decision.costs_by_group)})
     if columns.decision:
         raw = pl.Schema({"raw decision": schema[columns.decision]})
         decided = binary(
@@ -194,6 +230,15 @@ def _read(
     near = (pl.col("score") - threshold).abs() <= decision.window
     at = [(pl.col("score") >= t).cast(pl.Int64).alias(act_at(t)) for t in decision.thresholds]
     return frame.with_columns(decided.alias("decision"), near.alias("near"), *at).collect(), groupings
+
+
+def _by_group(decision: Decision, groupings: tuple[str, ...], values: Mapping[str, float]) -> pl.Expr:
+    """The value of the record for a cell: that of its group where groups have their own, else the one under an empty name."""
+    found = pl.lit(values[""])
+    for group in decision.costs_by_group:
+        member = pl.any_horizontal([pl.col(name) == group for name in groupings])
+        found = pl.when(member).then(values[group]).otherwise(found)
+    return found
 
 
 def act_at(threshold: float) -> str:
@@ -217,13 +262,15 @@ def _suppressed(frame: pl.DataFrame, groupings: tuple[str, ...], smallest: int) 
 def _derived(frame: pl.DataFrame, groupings: tuple[str, ...], decision: Decision) -> pl.DataFrame:
     """Cells merged once more, with what follows from outcome and decision, and the outcome expected at the same score."""
     acts = [act_at(t) for t in decision.thresholds]
-    keys = [*groupings, "bin", "decision", "outcome", "near", *acts]
+    keys = [*groupings, "bin", "decision", "outcome", "near", *acts, *(["cluster"] if decision.columns.cluster else [])]
     sums = ["count", "score_sum", "weight", "weight_sq"] if decision.columns.weight else ["count", "score_sum"]
     frame = frame.group_by(keys).agg(pl.col(sums).sum())
     size = pl.col("weight" if decision.columns.weight else "count")
     known = frame.filter(pl.col("outcome").is_not_null() & pl.col("bin").is_not_null())
     pooled = known.group_by("bin").agg(expected=(pl.col("outcome") * size).sum() / size.sum())
-    costs = decision.costs_of("")
+    costs = {group: decision.costs_of(group) for group in ("", *decision.costs_by_group)}
+    of_positive = _by_group(decision, groupings, {name: one.false_positive for name, one in costs.items()})
+    of_negative = _by_group(decision, groupings, {name: one.false_negative for name, one in costs.items()})
     false_positive = (pl.col("decision") == 1) & (pl.col("outcome") == 0)
     false_negative = (pl.col("decision") == 0) & (pl.col("outcome") == 1)
     return (
@@ -232,7 +279,8 @@ def _derived(frame: pl.DataFrame, groupings: tuple[str, ...], decision: Decision
         .with_columns(
             score=pl.when(pl.col("bin").is_not_null()).then(pl.col("score_sum") / pl.col("count")),
             correct=(pl.col("decision") == pl.col("outcome")).cast(pl.Int64),
-            cost=pl.when(false_positive).then(costs.false_positive).when(false_negative).then(costs.false_negative)
+            rejected=1 - pl.col("decision"),
+            cost=pl.when(false_positive).then(of_positive).when(false_negative).then(of_negative)
             .when(pl.col("outcome").is_not_null() & pl.col("decision").is_not_null()).then(0.0),
         )
         .sort(keys)

@@ -130,7 +130,9 @@ class Decision(Frozen):
     margins: dict[str, Annotated[float, Field(gt=0)]] = Field(default_factory=dict)
     alpha: float = Field(default=0.05, gt=0, lt=0.5)
     power: float = Field(default=0.8, gt=0.5, lt=1)
-    window: Share = 0.05
+    cut: float | None = None
+    """With `score: rank`, the score from which the system acts; without it, and without a column of decisions, the threshold."""
+    window: Annotated[float, Field(gt=0)] = 0.05
     """Half the width, in the unit of the score, of what counts as near the threshold."""
     pool_intersections: bool = False
     """Whether verdicts on rates of intersections rest on partially pooled rates, and not on each one's own rows alone."""
@@ -174,6 +176,16 @@ class Decision(Frozen):
             )
         if len(self.levels) == 1 or len(self.classes) == 1:
             raise ValueError("`levels` and `classes` need at least two values")
+        if self.score == "probability" and self.window >= 1:
+            raise ValueError(
+                f"`window` is {self.window:g}, as wide as all probabilities; give it below 1, such as 0.05"
+            )
+        if self.cut is not None and self.score != "rank":
+            raise ValueError(
+                "`cut` is where scores are ranks (`score: rank`); for probabilities give `costs` or `threshold`"
+            )
+        if self.cut is not None and self.columns.decision is not None:
+            raise ValueError("give `cut` or `columns: {decision: ...}`, not both: each says what was done")
         if self.score == "ranking":
             if self.columns.list is None:
                 raise ValueError("`score: ranking` needs to know the lists: give `columns: {list: query}`")
@@ -200,6 +212,10 @@ class Decision(Frozen):
             return self.costs
         assert self.threshold is not None, "checked when the record was read"
         return Costs(false_positive=self.threshold, false_negative=1 - self.threshold)
+
+    def acts_from(self, group: str) -> float:
+        """The score from which the system acts on a group: the risk that its costs imply, or the cut where scores are ranks."""
+        return self.costs_of(group).threshold if self.cut is None else self.cut
 
     @property
     def digest(self) -> str:

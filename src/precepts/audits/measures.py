@@ -8,6 +8,12 @@ from typing import Any, Literal, NamedTuple
 from precepts.audits.cells import act_at
 from precepts.audits.decision import Decision
 
+CLUSTERED: Mapping[str, str] = {
+    "group_rate@1": "rate", "calibration_gap@1": "gap", "group_auc@2": "auc", "group_cost@1": "cost",
+}  # fmt: skip
+"""By estimator the measure of `clustered_group@1` that stands for it where rows come in clusters."""
+_OWN_WEIGHTS = ("reliability@1", "group_cost@1", "ecce@1", "recalibration@1")
+"""Estimators that take weights themselves; for the others `weighted_group@1` stands where rows have weights."""
 _WEIGHTED: Mapping[str, str] = {"group_rate@1": "rate", "calibration_gap@1": "gap", "group_auc@2": "auc"}
 
 
@@ -22,6 +28,13 @@ class Measure(NamedTuple):
     better: Literal["higher", "lower", "neither"] = "neither"
     statistic: str = ""
     """Which of the estimator's statistics, where it has several."""
+    costs: tuple[float, ...] = ()
+    """What a wrong act may cost, of a mean cost."""
+
+    @property
+    def spreads(self) -> bool:
+        """Whether the spread between groups is estimated."""
+        return self.estimator in _WEIGHTED
 
     def weighted(self, decision: Decision) -> str | None:
         """The measure of `weighted_group@1` that stands for this one where rows have weights."""
@@ -34,7 +47,11 @@ class Measure(NamedTuple):
             params["label"] = self.label
         if self.statistic:
             params["statistic"] = self.statistic
-        if self.estimator == "reliability@1" and decision.columns.weight is not None:
+        if self.costs:
+            params["costs"] = list(self.costs)
+        if decision.columns.cluster is not None:
+            return "clustered_group@1", params | {"cluster": "cluster", "measure": CLUSTERED[self.estimator]}
+        if self.estimator in _OWN_WEIGHTS and decision.columns.weight is not None:
             return self.estimator, params | {"score_b": "weight", "score_c": "weight_sq", "weights": "given"}
         if (measure := self.weighted(decision)) is None:
             return self.estimator, params
@@ -59,13 +76,27 @@ def measures(decision: Decision) -> list[Measure]:
     ]
     if decision.score == "probability":
         found.insert(2, Measure("threshold_outcome", "calibration_gap@1", "score", "outcome", {"near": True}))
-    return found
+    elif decision.cut is not None:
+        # Near the cut a group's outcomes are set against everyone's at the same ranks.
+        found.insert(2, Measure("threshold_outcome", "calibration_gap@1", "expected", "outcome", {"near": True}))
+    return [*found, _cost(decision)] if "cost" in decision.margins else found
+
+
+TRUE_NEGATIVE = Measure("true_negative_rate", "group_rate@1", "rejected", None, {"outcome": 0}, "higher")
+"""One less the false positive rate: measured where the record sets a bar for it."""
+
+
+def _cost(decision: Decision) -> Measure:
+    """The mean of what wrong acts cost, by the decided costs."""
+    every = [decision.costs_of(group) for group in ("", *decision.costs_by_group)]
+    costs = tuple(sorted({cost for one in every for cost in (one.false_positive, one.false_negative)}))
+    return Measure("cost", "group_cost@1", "cost", None, {}, "lower", costs=costs)
 
 
 def described(decision: Decision) -> list[Measure]:
     """What is shown of every group and not contrasted: calibration slope, ECCE, rates at the further thresholds."""
     known, out = {"outcome": [0, 1]}, list[Measure]()
-    if decision.score == "probability" and decision.columns.weight is None:
+    if decision.score == "probability" and decision.columns.cluster is None:
         out = [Measure("calibration_slope", "recalibration@1", "score", "outcome", known, statistic="slope"),
                Measure("calibration_intercept", "recalibration@1", "score", "outcome", known, statistic="intercept"),
                Measure("ecce", "ecce@1", "score", "outcome", known, "lower", "range"),
@@ -78,7 +109,7 @@ def described(decision: Decision) -> list[Measure]:
             Measure(f"false_positive_rate_{act}", "group_rate@1", act, None, {"outcome": 0}, "lower"),
             Measure(f"precision_{act}", "group_rate@1", "outcome", None, {act: 1}, "higher"),
         ]
-    return out
+    return out if "cost" in decision.margins else [*out, _cost(decision)]
 
 
 def dispersed(measure: Measure, decision: Decision) -> dict[str, Any]:

@@ -14,7 +14,7 @@ import numpy as np
 
 from precepts.audits.cells import ModelCells, contrasted
 from precepts.audits.decision import Decision
-from precepts.audits.measures import Measure, described, dispersed, measures, reliability
+from precepts.audits.measures import TRUE_NEGATIVE, Measure, described, dispersed, measures, reliability
 from precepts.audits.sums import GroupSums
 from precepts.audits.tables import JOINED
 from precepts.audits.verdicts import BETWEEN, SPREADS, Finding, above, adjusted, times_more, within
@@ -83,13 +83,19 @@ class _Grouping:
         self, sums: GroupSums, grouping: str, decision: Decision, source: Input, model: str, part: Mapping[str, str]
     ) -> None:
         self.part = part
+        self.clustered = decision.columns.cluster is not None
         self.sums, self.grouping, self.decision, self.source, self.model = sums, grouping, decision, source, model
         self.names = sums.names
         self.decided = [name for name in self.names if contrasted(name)]
         self.key = f"groups.{grouping}"
         self.measures = measures(decision)
         # Groups that share parts can borrow from each other; a grouping by one column has no parts.
-        fit = JOINED in grouping and 4 <= len(self.decided) <= MOST_GROUPS and not decision.columns.weight
+        fit = (
+            JOINED in grouping
+            and 4 <= len(self.decided) <= MOST_GROUPS
+            and not decision.columns.weight
+            and not self.clustered
+        )
         self.pooled = [m for m in self.measures if m.estimator == "group_rate@1"] if fit else []
 
     def groups(self) -> list[ModelGroup]:
@@ -142,6 +148,8 @@ class _Grouping:
 
     def curves(self) -> list[Evidence]:
         """The reliability curve of each of the largest groups: the intervals of one curve's outcome rates hold at once (Šidák)."""
+        if self.clustered:
+            return []
         stretch = self.sums.column("stretch")
         number = int(np.nan_to_num(stretch).max(initial=0))
         size = self.sums.total(self.sums.count * ~np.isnan(stretch))
@@ -161,10 +169,10 @@ class _Grouping:
 
     def spreads(self) -> list[Evidence]:
         """How far the groups lie apart in each measure: standard deviation between them, and the unbiased variance."""
-        if len(self.decided) < 2:
+        if len(self.decided) < 2 or self.clustered:
             return []
         out: list[Evidence] = []
-        for measure in self.measures:
+        for measure in (one for one in self.measures if one.spreads):
             where = {**measure.where} | ({self.key: self.decided} if len(self.decided) < len(self.names) else {})
             for statistic, end in SPREADS.items():
                 level, weighted = 1 - self.decision.alpha, measure.weighted(self.decision)
@@ -253,9 +261,9 @@ class _Grouping:
         """Every group against the minimum quality of service, one-sided at alpha."""
         out: list[Finding] = []
         for name, bar in self.decision.minimum.items():
-            measure = next((m for m in self.measures if m.name == name), None)
+            measure = next((m for m in [*self.measures, TRUE_NEGATIVE] if m.name == name), None)
             if measure is None:
-                continue
+                continue  # of an audit of labels, and the page says so
             for group in self.decided:
                 make = self._drawn_together if self._pools(name) else self._evidence
                 row = make(measure, group, level=1 - 2 * self.decision.alpha)

@@ -78,6 +78,10 @@ def monitor(sources: Sequence[str], *, decision: Path, out: Path) -> Monitored:
     watchable = [name for name in WATCHED if name != "calibration" or record.score == "probability"]
     if not (names := [name for name in watchable if name in record.margins]):
         raise InputError(f"{decision}: no margin can be watched; set one of {', '.join(watchable)} under `margins`.")
+    if record.columns.cluster is not None:
+        raise InputError(
+            f"{decision}: the monitor takes rows as independent; leave `cluster` out, and one row a cluster in the tables."
+        )
     frozen, run = freeze(record, decision), Run(out)
     with run.locked():
         run.begin({"audit": "monitor", "decision_sha256": record.digest})

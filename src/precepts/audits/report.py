@@ -14,6 +14,7 @@ import jinja2
 
 from precepts.audits.decision import Decision
 from precepts.audits.freeze import Frozen
+from precepts.audits.label_run import LabelRun
 from precepts.audits.model import MOST_CURVES
 from precepts.audits.raters import Rater
 from precepts.audits.report_curves import curve_table, figures
@@ -54,6 +55,8 @@ class Report(NamedTuple):
     """Points of reliability curves."""
     spreads: Sequence[Evidence] = ()
     """How far groups lie apart in each measure."""
+    labels: LabelRun | None = None
+    """The audit of those who gave the outcomes, where there was one."""
 
     def document(self) -> dict[str, Any]:
         """The audit as one JSON document."""
@@ -67,6 +70,7 @@ class Report(NamedTuple):
             "findings": [row.model_dump(mode="json") for row in self.findings],
             "raters": [row.model_dump(mode="json") for row in self.raters],
             "verdicts": self.counts(), "open_questions": open_questions(self),
+            "labels": None if self.labels is None else self.labels.document(),
         }  # fmt: skip
 
     def counts(self) -> dict[str, int]:
@@ -90,9 +94,7 @@ def open_questions(report: Report) -> list[str]:
             "or is deciding without it acceptable?"
         )
     if report.kind == "model":
-        questions.append(
-            "Are the outcomes themselves measured alike in every group? An audit of a model takes them as true."
-        )
+        questions.append(_of_outcomes(report.labels))
         rates = {r.slice["grouping"]: [] for r in report.levels}
         for row in report.levels:
             if row.claim == "audit/model/base_rate" and row.low is not None:
@@ -113,6 +115,35 @@ def open_questions(report: Report) -> list[str]:
     return questions
 
 
+def _of_outcomes(labels: LabelRun | None) -> str:
+    """What remains to be asked of the outcomes that a model is measured against."""
+    if labels is None:
+        return "Are the outcomes themselves measured alike in every group? An audit of a model takes them as true; see `--labels`."
+    outside, open_ = (labels.verdicts.get(name, 0) for name in ("outside margin", "not enough data"))
+    if not outside and not open_:
+        return "The labels lie within the margins of their own record. Is that record the right one for outcomes of this model?"
+    return (
+        f"Of those who gave the labels {outside} findings lie outside their margins and {open_} cannot be decided. What follows takes "
+        "these labels as true: which of its verdicts may rest on how people label, and not on the model?"
+    )
+
+
+def _label_sections(labels: LabelRun) -> list[dict[str, Any]]:
+    """What an audit of labels found, before anything is measured against these labels."""
+    tables = list(dict.fromkeys((row.slice["grouping"], part_of(row)) for row in labels.levels))
+    text = (
+        f"From the audit of {labels.source} in {labels.path}, under the record {labels.decision_sha256[:16]}, frozen {labels.frozen_at}. "
+        "All that follows is measured against such labels."
+    )
+    out = [
+        _section(
+            f"Labels, by {grouping}{f', {part}' if part else ''}", text, level_table(labels.levels, grouping, part)
+        )
+        for grouping, part in tables
+    ]
+    return [*out, _section("Labels: verdicts", "By the margins of that record.", finding_table(labels.findings))]
+
+
 def sections(report: Report) -> list[dict[str, Any]]:
     """The tables of the page in its order: heading, a sentence, header, rows."""
     tables = list(dict.fromkeys((row.slice["grouping"], part_of(row)) for row in report.levels))
@@ -124,6 +155,8 @@ def sections(report: Report) -> list[dict[str, Any]]:
             group_table(report.groups),
         )
     ]
+
+    out += _label_sections(report.labels) if report.labels is not None else []
 
     def if_any(heading: str, text: str, table: tuple[list[str], list[list[str]]], **more: Any) -> None:
         if table[1]:

@@ -15,7 +15,7 @@ TITLES: Mapping[str, str] = {
     "log_cost_ratio": "ln revealed / decided cost ratio", "excess_criterion": "c less optimal c", "cost_ratio": "ln cost ratio",
     "base_rate": "outcome rate", "calibration": "over-prediction", "threshold_outcome": "over-prediction at the threshold",
     "auc": "AUC", "selection_rate": "selection rate", "true_positive_rate": "true positive rate",
-    "false_positive_rate": "false positive rate", "precision": "precision", "accuracy": "accuracy",
+    "false_positive_rate": "false positive rate", "precision": "precision", "accuracy": "accuracy", "cost": "cost per case",
     "calibration_slope": "calibration slope", "calibration_intercept": "calibration intercept", "ecce": "ECCE",
     "ecce_sigma": "ECCE in σ (1.6 by chance)", "exposure_share": "share of exposure", "item_share": "share of items",
     "merit_share": "share of merit", "exposure_per_item_share": "exposure over items", "exposure_per_merit_share": "exposure over merit",

@@ -8,12 +8,14 @@ from typing import NamedTuple
 
 import polars as pl
 
+from precepts.audits.answerable import check_answerable, for_model
 from precepts.audits.cells import SUPPRESSED, ModelCells, model_cells
 from precepts.audits.corrected_labels import corrected_labels
 from precepts.audits.decision import Decision, load_decision
 from precepts.audits.exposure import audit_exposure, exposure_cells
 from precepts.audits.freeze import Frozen, freeze
 from precepts.audits.label_cells import label_cells
+from precepts.audits.label_run import read_label_run
 from precepts.audits.labels import Group, audit_labels
 from precepts.audits.model import ModelAudit, audit_model
 from precepts.audits.pairs import audit_pairs, pair_rows
@@ -23,7 +25,7 @@ from precepts.audits.regression import audit_errors, error_cells
 from precepts.audits.report import Report, html, markdown
 from precepts.audits.sources import SOURCES
 from precepts.audits.suppression import suppressed
-from precepts.audits.tables import partition_files, partitions, read_table, with_membership
+from precepts.audits.tables import as_lazy, partition_files, partitions, read_table, with_membership
 from precepts.audits.verdicts import Finding, adjusted
 from precepts.runs import Run, command_line, file_digest, to_json, write_atomic
 from precepts.types import Evidence, Input, content_key
@@ -42,29 +44,38 @@ class Audited(NamedTuple):
     run: Run
 
 
-def run_audit(kind: str, source: str, *, decision: Path, out: Path, over: Spread = here) -> Audited:
+def run_audit(
+    kind: str, source: object, *, decision: Path, out: Path, over: Spread = here, labels: Path | None = None
+) -> Audited:
     """Freezes the record, then reads the table, audits it and writes everything into `out`.
 
     Args:
         kind: `labels` or `model`.
-        source: A file, a directory of Parquet files, or the name of a public set.
+        source: A file, a directory of Parquet files, the name of a public set, or a frame: pandas, polars, pyarrow, duckdb.
         decision: The record, in YAML.
         out: A new run directory, or one of the same audit.
         over: Who counts the files of a model's table, where there are several.
+        labels: The run directory of an audit of those who gave the outcomes, to be shown before the model's numbers.
+
+    Raises:
+        InputError: If the record asks for what this audit cannot answer, or the table cannot be read under it.
+        MissingError: If a file or a run is not there.
     """
     record = load_decision(decision)
+    elsewhere = check_answerable(kind, record)
     frozen = freeze(record, decision)
     run = Run(out)
+    labelled = None if labels is None else read_label_run(labels)
     with run.locked():
-        digest = None if source in SOURCES else _digest(Path(source), over)
-        run.begin({"audit": kind, "source": source, "source_sha256": digest, "decision_sha256": record.digest})
+        name, table, pieces, digest = _read_source(source, over)
+        plan = {"audit": kind, "source": name, "source_sha256": digest, "decision_sha256": record.digest}
+        run.begin(plan if labels is None else plan | {"labels_sha256": file_digest(labels / "audit.json")})
         write_atomic(out / "decision.json", to_json(record, indent=1) + "\n")
-        table = SOURCES[source].read().lazy() if source in SOURCES else read_table(Path(source))
         if kind == "labels":
-            report = _labels(run, table, source, record, frozen)
+            report = _labels(run, table, name, record, frozen)
         else:
-            pieces = [] if source in SOURCES else partitions(Path(source))
-            report = _model(run, table, source, record, frozen, pieces, over)
+            report = _model(run, table, name, record, frozen, pieces, over)._replace(labels=labelled)
+        report.notes.extend(elsewhere)
         evidence = [
             *report.levels,
             *report.contrasts,
@@ -81,6 +92,21 @@ def run_audit(kind: str, source: str, *, decision: Path, out: Path, over: Spread
         write_atomic(out / "audit.html", html(report))
         run.finish(audit=kind, command=command_line())
     return Audited(report, run)
+
+
+def _read_source(source: object, over: Spread) -> tuple[str, pl.LazyFrame, list[pl.LazyFrame], str | None]:
+    """What a source is called, its table, the same in pieces where it comes so, and a digest of what it holds."""
+    if not isinstance(source, str | Path):
+        table = as_lazy(source)
+        size, rows = (
+            table.select(pl.len(), pl.struct(pl.all()).hash().sum().alias("__h")).collect(engine="streaming").row(0)
+        )
+        return "a frame", table, [], content_key([table.collect_schema().names(), size, rows])
+    name = str(source)
+    if name in SOURCES:
+        return name, SOURCES[name].read().lazy(), [], None
+    digest = _digest(Path(name), over)
+    return name, read_table(Path(name)), partitions(Path(name)), digest
 
 
 def _digest(path: Path, over: Spread) -> str | None:
@@ -145,9 +171,10 @@ def _model(
         return _ranking(run, table, source, record, frozen)
     if record.score == "value":
         return _regression(run, table, source, record, frozen, pieces, over)
-    report = Report("model", source, record, frozen, [], [], [], [], [], [])
+    own, clusters = for_model(record, table.collect_schema().names())
+    report = Report("model", source, record, frozen, clusters, [], [], [], [], [])
     findings, curves, spreads = list[Finding](), list[Evidence](), list[Evidence]()
-    for part in parts(table, record, where=source, pieces=pieces):
+    for part in parts(table, own, where=source, pieces=pieces):
         cells = model_cells(part.table, part.decision, where=source, pieces=part.pieces, over=over)
         run.write(part.name, cells.rows())
         # The digest is that of the record as it was frozen, not of a part's.

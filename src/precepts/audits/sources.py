@@ -14,6 +14,7 @@ import polars as pl
 from precepts.data import DataFile, Entry, find
 
 _HATECHECK = "d84302298ceeb34f4b0dde2d8a1f4932c2caa612"
+_PROPUBLICA = "bafff5da3f2e45eca6c2d5055faad269defd135a"
 _AEQUITAS = "4dc71c69cdf15f3dfa53638665d722f5f1763bad"
 _ADULT = "177cebb7401e583c4b6be6e0d060d8035c63b065"
 _FIELDS = [
@@ -103,6 +104,13 @@ def _compas(files: dict[str, Path]) -> pl.DataFrame:
     return pl.read_csv(files["all"]).rename({"label_value": "outcome"})
 
 
+def _deciles(files: dict[str, Path]) -> pl.DataFrame:
+    """One row a defendant: `score` the decile of risk, 1 to 10, `outcome` 1 for a new charge in two years; nothing that names a person."""
+    columns = ["decile_score", "two_year_recid", "race", "sex", "age_cat"]
+    frame = pl.read_csv(files["all"], columns=columns, infer_schema_length=None)
+    return frame.rename({"decile_score": "score", "two_year_recid": "outcome"})
+
+
 def _adult(files: dict[str, Path]) -> pl.DataFrame:
     """One row a person: `outcome` 1 for an income above 50,000, `score` its out-of-fold probability.
 
@@ -154,6 +162,23 @@ SOURCES: dict[str, Source] = {
                 ),
             ),
             _hatecheck,
+        ),
+        Source(
+            Entry(
+                name="compas",
+                title="COMPAS risk deciles and two-year outcomes of Broward defendants",
+                citation="Larson, Mattu, Kirchner and Angwin 2016, ProPublica compas-analysis",
+                licence="none stated",
+                revision=_PROPUBLICA,
+                files=(
+                    DataFile(
+                        key="all",
+                        url=_raw("propublica/compas-analysis", _PROPUBLICA, "compas-scores-two-years.csv"),
+                        sha256="c451db85908b2f7fef1d83203bedf6b71ecda0d5af468d82ae62178f91d0cc7d",
+                    ),
+                ),
+            ),
+            _deciles,
         ),
         Source(
             Entry(

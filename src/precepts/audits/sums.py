@@ -12,12 +12,14 @@ from typing import Any
 import numpy as np
 
 from precepts.audits.cells import ModelCells, contrasted
-from precepts.audits.measures import Measure
+from precepts.audits.measures import CLUSTERED, Measure
 from precepts.stats import Moments, Stretch, cumulative_error, recalibration, reliability_metric
 from precepts.stats.abroca import abroca_metric
-from precepts.stats.calibration_curve import ecce_metric, recalibration_metric
+from precepts.stats.calibration_curve import ecce_metric, effective, recalibration_metric
+from precepts.stats.clustered_group import Side, clustered_metric
+from precepts.stats.costs import CostSide, cost_metric
 from precepts.stats.distributions import FloatArray
-from precepts.stats.group_auc import auc_metric, auc_of_counts
+from precepts.stats.group_auc import auc_metric, auc_of_counts, placements
 from precepts.stats.ratios import gap_metric, rate_metric
 from precepts.stats.spread import Estimate, dispersion_metric, of_auc, of_gap, of_rate
 from precepts.stats.weighted import WeightedSide, weighted_metric
@@ -34,6 +36,7 @@ class GroupSums:
         self.decided = np.array([contrasted(name) for name in self.names])
         self._columns = cells.columns()
         self.count = self.column("count")
+        self.clusters = cells.clusters()
         self._made: dict[Any, FloatArray] = {}
 
     def column(self, name: str) -> FloatArray:
@@ -59,6 +62,8 @@ class GroupSums:
         group = self.names.index(name)
         if measure.estimator in ("ecce@1", "recalibration@1"):
             return self._curve(measure, group, level=level)
+        if self.clusters is not None and (kind := CLUSTERED.get(measure.estimator)) is not None:
+            return self._clustered(measure, kind, group, gap=gap, level=level)
         sums = self._sums(measure, weighted)
         sides = [sums[group]]
         if gap:
@@ -68,6 +73,10 @@ class GroupSums:
         if measure.estimator == "reliability@1":
             found = Stretch(*map(float, sides[0][2:]))
             return reliability_metric(found, measure.statistic, n=n, num_unscored=unscored, level=level)
+        if measure.estimator == "group_cost@1":
+            costs = np.array(measure.costs)
+            found = [CostSide(costs, side[4:], float(side[2]), float(side[3])) for side in sides]
+            return cost_metric(found, n=n, num_unscored=unscored, level=level)
         if weighted is not None:
             return weighted_metric(
                 weighted, [_weighted(side) for side in sides], n=n, num_unscored=unscored, level=level
@@ -79,6 +88,18 @@ class GroupSums:
             return gap_metric(moments, num_unscored=unscored, level=level)
         areas = [auc_of_counts(*np.split(side[2:], 2)) for side in sides]
         return auc_metric(areas, n=n, num_unscored=unscored, level=level)
+
+    def _clustered(self, measure: Measure, kind: str, group: int, *, gap: bool, level: float) -> Metric:
+        """The same of rows in clusters, from the cells themselves."""
+        scored, x, y, _ = self._scored(measure)
+        missing = self.kept(measure.where) & ~scored
+        mine = self.codes == group
+        masks = [mine, self.decided[self.codes] & ~mine] if gap else [mine]
+        clusters = self.clusters
+        assert clusters is not None, "asked only where rows have clusters"
+        sides = [Side(*(column[mask & scored] for column in (x, y, self.count, clusters))) for mask in masks]
+        n, unscored = (round(sum(float(self.count[mask & some].sum()) for mask in masks)) for some in (scored, missing))
+        return clustered_metric(kind, sides, costs=measure.costs, n=n, num_unscored=unscored, level=level)
 
     def rates(self, measure: Measure) -> tuple[FloatArray, FloatArray, FloatArray]:
         """Of a rate: unscored, n and successes of the groups that were decided on, each of shape (groups,)."""
@@ -123,12 +144,13 @@ class GroupSums:
         scored, x, y, unscored = self._scored(measure)
         n = self.total(self.count * scored)
         if measure.estimator == "reliability@1":
-            given = "weight" in self._columns
-            size, squares = (
-                self.column(key) * scored for key in (("weight", "weight_sq") if given else ("count", "count"))
-            )
+            size, squares = (one * scored for one in self._sizes())
             found = [self.total(one) for one in (size, squares, size * x, size * y, size * x * x)]
             return np.stack([unscored, n, *found], axis=1)
+        if measure.estimator == "group_cost@1":
+            size, squares = (one * scored for one in self._sizes())
+            at = [self.total(size * (x == cost)) for cost in measure.costs]
+            return np.stack([unscored, n, self.total(size), self.total(squares), *at], axis=1)
         size = (self.count if weighted is None else self.column("weight")) * scored
         moments = [self.total(size * one) for one in (np.ones_like(x), x, y, x * x, x * y)]
         if weighted is None and measure.estimator == "group_rate@1":
@@ -148,16 +170,22 @@ class GroupSums:
         ]
         return np.concatenate([np.stack(head, axis=1), *by_score], axis=1)
 
+    def _sizes(self) -> tuple[FloatArray, FloatArray]:
+        """Of each cell what its rows weigh, and the sum of their squared weights: both the count where there are no weights."""
+        given = "weight" in self._columns
+        return self.column("weight" if given else "count"), self.column("weight_sq" if given else "count")
+
     def _curve(self, measure: Measure, group: int, *, level: float) -> Metric:
         """Calibration slope, intercept or ECCE of one group, from its own cells."""
         scored, x, y, unscored = self._scored(measure)
         mine = scored & (self.codes == group)
-        columns, lacking = (x[mine], y[mine], self.count[mine]), int(unscored[group])
-        n, statistic = int(self.count[mine].sum()), measure.statistic
+        size, squares = (one[mine] for one in self._sizes())
+        n, lacking, statistic = int(self.count[mine].sum()), int(unscored[group]), measure.statistic
         if measure.estimator == "ecce@1":
-            found = cumulative_error(*columns) if n else None
+            found = cumulative_error(x[mine], y[mine], size, squares) if size.sum() else None
             return ecce_metric(found, statistic, n=n, num_unscored=lacking, level=level)
-        return recalibration_metric(recalibration(*columns), statistic, n=n, num_unscored=lacking, level=level)
+        found = recalibration(x[mine], y[mine], effective(size, squares))
+        return recalibration_metric(found, statistic, n=n, num_unscored=lacking, level=level)
 
     def covariance(self, asked: Sequence[tuple[Measure, str]]) -> FloatArray:
         """Covariance of gaps, each a measure and a group, from what one observation of each cell adds to them.
@@ -166,7 +194,11 @@ class GroupSums:
         """
         parts = [self._influence(measure, name) for measure, name in asked]
         found = np.stack([part for part in parts if part.any()], axis=1)
-        return found.T @ (found * self.count[:, None])
+        if self.clusters is None:
+            return found.T @ (found * self.count[:, None])
+        codes = self.clusters.astype(np.int64)
+        summed = np.stack([np.bincount(codes, part * self.count) for part in found.T], axis=1)
+        return np.asarray(summed.T @ summed, dtype=np.float64)
 
     def _influence(self, measure: Measure, name: str) -> FloatArray:
         """What one observation of each cell adds to a gap, shape (cells,); zeros where a side has no row."""
@@ -205,17 +237,3 @@ def _estimate(measure: Measure, side: FloatArray, weighted: str | None) -> Estim
 def _weighted(side: FloatArray) -> WeightedSide:
     ones, zeros = np.split(side[8:], 2)
     return WeightedSide(float(side[2]), Moments(*map(float, side[3:8])), ones, zeros)
-
-
-def placements(scores: FloatArray, outcomes: FloatArray, counts: FloatArray) -> FloatArray:
-    """The influence of one observation on an AUC, shape (n,); zeros where one outcome is absent."""
-    distinct, place = np.unique(scores, return_inverse=True)
-    ones = np.bincount(place, counts * outcomes, minlength=distinct.size)
-    zeros = np.bincount(place, counts * (1 - outcomes), minlength=distinct.size)
-    if not ones.sum() or not zeros.sum():
-        return np.zeros(scores.size)
-    above = (np.cumsum(zeros) - zeros / 2) / zeros.sum()
-    below = 1 - (np.cumsum(ones) - ones / 2) / ones.sum()
-    value = float(ones @ above) / ones.sum()
-    found = np.where(outcomes == 1, (above[place] - value) / ones.sum(), (below[place] - value) / zeros.sum())
-    return found.astype(np.float64)

@@ -23,7 +23,15 @@ Line = Mapping[Key, float]
 
 _WHOLE = ("n", "num_positive", "num_negative", "num_unscored", "num_ratings", "num_signal", "num_noise")
 _NEAR = ("threshold_outcome",)
-_DECISIONS = ("selection_rate", "true_positive_rate", "false_positive_rate", "precision", "accuracy")
+_DECISIONS = (
+    "selection_rate",
+    "true_positive_rate",
+    "false_positive_rate",
+    "precision",
+    "accuracy",
+    "cost",
+    "true_negative_rate",
+)
 _ENDS = ("_gap", "_pooled", "_dispersion", "_variance_between")
 
 

@@ -39,11 +39,13 @@ def labels(
 
 @app.command("model")
 def model(
-    source: Annotated[str, typer.Argument(help="A table of scores and outcomes, a folder of Parquet files, or `compas_aequitas`, `adult`.")],
-    decision: Decision, out: Out = None, workers: Workers = None, ray: RayAddress = None, as_json: AsJson = False,
+    source: Annotated[str, typer.Argument(help="A table of scores and outcomes, a folder of Parquet files, `compas`, `compas_aequitas` or `adult`.")],
+    decision: Decision, out: Out = None,
+    labels: Annotated[Path | None, typer.Option("--labels", help="The run of `audit labels` on those who gave the outcomes, to show first.")] = None,
+    workers: Workers = None, ray: RayAddress = None, as_json: AsJson = False,
 ) -> None:  # fmt: skip
     """Audits a model: calibration, outcome at the threshold and discrimination by group; error rates as description."""
-    _audit("model", source, decision, out, as_json, workers=workers, ray=ray)
+    _audit("model", source, decision, out, as_json, workers=workers, ray=ray, labels=labels)
 
 
 @app.command("monitor")
@@ -79,11 +81,15 @@ def freeze_(decision: Annotated[Path, typer.Argument(help="The decision record, 
 
 
 @app.command("example")
-def example() -> None:
+def example(
+    name: Annotated[
+        str, typer.Argument(help="`hatecheck` (labels), `adult`, `compas` or `compas_aequitas` (models).")
+    ] = "hatecheck",
+) -> None:
     """Prints a decision record to begin from."""
     from precepts.audits import example_record
 
-    print(example_record(), end="")
+    print(example_record(name), end="")
 
 
 @app.command("verify")
@@ -104,14 +110,15 @@ def verify_(run: Annotated[Path, typer.Argument(help="The run directory of an au
 
 
 def _audit(
-    kind: str, source: str, decision: Path, out: Path | None, as_json: bool, *, workers: int | None = None, ray: str | None = None
+    kind: str, source: str, decision: Path, out: Path | None, as_json: bool, *, workers: int | None = None, ray: str | None = None,
+    labels: Path | None = None,
 ) -> None:  # fmt: skip
     from precepts.audits.run import run_audit
     from precepts.workers import spread_over
 
     out = out or Path("runs") / f"audit-{kind}-{Path(source).stem}"
     with spread_over(workers, address=ray) as over:
-        done = run_audit(kind, source, decision=decision, out=out, over=over)
+        done = run_audit(kind, source, decision=decision, out=out, over=over, labels=labels)
     if as_json:
         print(to_json(done.report.document(), indent=1))
         print(f"evidence: {done.run.table('evidence')}", file=sys.stderr)

@@ -33,13 +33,16 @@ class Cumulative(NamedTuple):
     """Chance of so large a range were the score calibrated, by the range of Brownian motion."""
 
 
-def cumulative_error(scores: FloatArray, outcomes: FloatArray, counts: FloatArray) -> Cumulative:
+def cumulative_error(
+    scores: FloatArray, outcomes: FloatArray, counts: FloatArray, squares: FloatArray | None = None
+) -> Cumulative:
     """ECCE of scores, tied scores taken together.
 
     Args:
         scores: Probabilities, shape (n,).
         outcomes: Share of 1 among the observations of a row, shape (n,).
-        counts: How many observations a row stands for, shape (n,).
+        counts: How many observations a row stands for, or the sum of their weights, shape (n,).
+        squares: The sum of their squared weights; without it none has a weight but 1.
 
     Raises:
         InputError: If there is no row, or a score is outside [0, 1].
@@ -55,7 +58,7 @@ def cumulative_error(scores: FloatArray, outcomes: FloatArray, counts: FloatArra
     total = counts.sum()
     steps = np.bincount(place, counts * (outcomes - scores), minlength=distinct.size) / total
     walk = np.concatenate([[0.0], np.cumsum(steps)])
-    sigma = math.sqrt(float(np.sum(counts * scores * (1 - scores)))) / total
+    sigma = math.sqrt(float(np.sum((counts if squares is None else squares) * scores * (1 - scores)))) / total
     span = float(walk.max() - walk.min())
     p = brownian_range_tail(span / sigma) if sigma > 0 else float(span <= 1e-12)
     return Cumulative(float(np.abs(walk).max()), span, sigma, p)
@@ -90,6 +93,12 @@ class Recalibration(NamedTuple):
     """Whether the fit needed Firth's penalty because outcomes and scores are separated or few."""
 
 
+def effective(sizes: FloatArray, squares: FloatArray) -> FloatArray:
+    """Weights that add up to the effective number of rows, (Σw)² / Σw², at least 1, from sums of weights and of their squares."""
+    total, of_squares = float(sizes.sum()), float(squares.sum())
+    return sizes * (max(total / of_squares, 1 / total) if total > 0 and of_squares > 0 else 0.0)
+
+
 def recalibration(scores: FloatArray, outcomes: FloatArray, counts: FloatArray) -> Recalibration | None:
     """Calibration intercept and slope; None where the scores do not vary or there is no row.
 
@@ -97,7 +106,7 @@ def recalibration(scores: FloatArray, outcomes: FloatArray, counts: FloatArray) 
     likelihood runs off, Firth's penalty keeps the estimate finite (Firth 1993, Biometrika 80:27-38). Arguments as in
     `cumulative_error`.
     """
-    if not scores.size or float(np.ptp(scores)) < 1e-12:
+    if not scores.size or float(np.ptp(scores)) < 1e-12 or not counts.sum() > 0:
         return None
     clipped = np.clip(scores, 1e-6, 1 - 1e-6)
     x = np.log(clipped / (1 - clipped))
@@ -161,25 +170,42 @@ def _fit(
     return beta, inverse, value
 
 
-def _rows(rows: Sequence[Row], params: Params) -> tuple[FloatArray, FloatArray, FloatArray, int]:
-    """Scores, outcomes, counts, and how many observations are unscored."""
+class _Read(NamedTuple):
+    """What the two estimators read of their rows."""
+
+    scores: FloatArray
+    outcomes: FloatArray
+    sizes: FloatArray
+    """Of each row the number of its observations, or the sum of their weights."""
+    squares: FloatArray
+    """The sum of their squared weights."""
+    n: int
+    num_unscored: int
+
+
+def _rows(rows: Sequence[Row], params: Params) -> _Read:
+    weighted = choice_option(params, "weights", ("none", "given")) == "given"
     filled = [{**row, "count": row.get("count", 1)} for row in rows]
-    read = read_columns(filled, "score", "label", "count", positive=params.get("positive"))
+    keys = ("score", "label", "count", *(("score_b", "score_c") if weighted else ()))
+    read = read_columns(filled, *keys, positive=params.get("positive"))
     total = sum(int(row["count"]) for row in filled if isinstance(row["count"], int | float))
-    return read.column(0), read.column(1), read.column(2), total - int(read.column(2).sum())
+    n = int(read.column(2).sum())
+    sizes, squares = (read.column(3), read.column(4)) if weighted else (read.column(2), read.column(2))
+    return _Read(read.column(0), read.column(1), sizes, squares, n, total - n)
 
 
-@estimator("ecce", version=1, params=("statistic",))
+@estimator("ecce", version=1, params=("statistic", "weights"))
 def ecce(rows: Sequence[Row], *, params: Params, seed: int, level: float) -> Metric:
     """ECCE of `score` (a probability) for `label`; keys also `count`. `statistic`: `range` (default), `mad`, `range_in_sigma`.
 
-    It has no interval, being a distance that is never 0: compare `range_in_sigma` with its mean under calibration, 1.6.
+    It has no interval, being a distance that is never 0: compare `range_in_sigma` with its mean under calibration, 1.6. With
+    `weights: given` also `score_b` and `score_c`, the sums of the weights and of their squares over the observations of a row:
+    each counts by its weight, and sigma² is Σ w² s (1 - s) / (Σw)².
     """
-    scores, outcomes, counts, unscored = _rows(rows, params)
+    read = _rows(rows, params)
     statistic = choice_option(params, "statistic", ("range", "mad", "range_in_sigma"))
-    n = int(counts.sum())
-    found = cumulative_error(scores, outcomes, counts) if n else None
-    return ecce_metric(found, statistic, n=n, num_unscored=unscored, level=level)
+    found = cumulative_error(*read[:4]) if read.sizes.sum() else None
+    return ecce_metric(found, statistic, n=read.n, num_unscored=read.num_unscored, level=level)
 
 
 def ecce_metric(found: Cumulative | None, statistic: str, *, n: int, num_unscored: int, level: float) -> Metric:
@@ -193,13 +219,16 @@ def ecce_metric(found: Cumulative | None, statistic: str, *, n: int, num_unscore
     return as_metric("ecce@1", value, None, level=level, n=n, num_unscored=num_unscored, unit=unit)
 
 
-@estimator("recalibration", version=1, params=("statistic",))
+@estimator("recalibration", version=1, params=("statistic", "weights"))
 def recalibration_estimate(rows: Sequence[Row], *, params: Params, seed: int, level: float) -> Metric:
-    """Calibration `slope` (default) or `intercept` of `score` for `label`, with Wald's interval; keys also `count`."""
-    scores, outcomes, counts, unscored = _rows(rows, params)
+    """Calibration `slope` (default) or `intercept` of `score` for `label`, with Wald's interval; keys also `count`.
+
+    With `weights: given` also `score_b` and `score_c` as in `ecce@1`; the interval is that of the effective number of rows.
+    """
+    read = _rows(rows, params)
     statistic = choice_option(params, "statistic", ("slope", "intercept"))
-    found = recalibration(scores, outcomes, counts)
-    return recalibration_metric(found, statistic, n=int(counts.sum()), num_unscored=unscored, level=level)
+    found = recalibration(read.scores, read.outcomes, effective(read.sizes, read.squares))
+    return recalibration_metric(found, statistic, n=read.n, num_unscored=read.num_unscored, level=level)
 
 
 def recalibration_metric(

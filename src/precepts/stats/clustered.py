@@ -38,7 +38,11 @@ def clustered_wilson_interval(counts: Sequence[tuple[int, int]], *, level: float
         effective *= (critical_t(level, df=n - 1) / critical_t(level, df=clusters - 1)) ** 2
     else:
         effective = clusters
-    effective = max(1.0, min(float(n), effective))
+    return effective_wilson(rate, max(1.0, min(float(n), effective)), level=level)
+
+
+def effective_wilson(rate: float, effective: float, *, level: float) -> Interval:
+    """Wilson's interval of a rate at an effective number of rows, which need not be whole."""
     z = critical_z(level)
     centre = (rate + z * z / (2 * effective)) / (1 + z * z / effective)
     half = z / (1 + z * z / effective) * math.sqrt(rate * (1 - rate) / effective + z * z / (4 * effective**2))

@@ -69,6 +69,20 @@ def auc_of_counts(ones: FloatArray, zeros: FloatArray) -> CountedAuc | None:
     return CountedAuc(value, of_1 + of_0, int(num_1), int(num_0))
 
 
+def placements(scores: FloatArray, outcomes: FloatArray, counts: FloatArray) -> FloatArray:
+    """The influence of one observation on an AUC, shape (n,); zeros where one outcome is absent."""
+    distinct, place = np.unique(scores, return_inverse=True)
+    ones = np.bincount(place, counts * outcomes, minlength=distinct.size)
+    zeros = np.bincount(place, counts * (1 - outcomes), minlength=distinct.size)
+    if not ones.sum() or not zeros.sum():
+        return np.zeros(scores.size)
+    above = (np.cumsum(zeros) - zeros / 2) / zeros.sum()
+    below = 1 - (np.cumsum(ones) - ones / 2) / ones.sum()
+    value = float(ones @ above) / ones.sum()
+    found = np.where(outcomes == 1, (above[place] - value) / ones.sum(), (below[place] - value) / zeros.sum())
+    return found.astype(np.float64)
+
+
 def auc_against(sides: Sequence[CountedAuc], *, level: float, version: int = 2) -> tuple[float, Interval]:
     """An AUC, or the difference of two of different rows, with its interval.
 
