@@ -22,14 +22,9 @@ Estimators: `wilson@1` `newcombe@1` `paired_difference@1` `percentile@1` `bca@1`
 `cohens_kappa@1` `krippendorff@1` `brier@1` `rogan_gladen@1` `prevalence_bound@1` `ppi@1`
 `bradley_terry@1` `preference_h@1` `count@1`
 `corrected_detection@1` `probit_mixed@1` `dawid_skene@1` `weighted_group@1` `moment_mean@1` `abroca@1` `pooled_rate@1` `anytime_difference@1`
-<<<<<<< HEAD
-`reliability@1` `dispersion@1` `detection_dispersion@1` `exposure@1` `weighted_mean@1`
+`reliability@1` `dispersion@1` `detection_dispersion@1` `exposure@1` `weighted_mean@1` `group_cost@1` `clustered_group@1`
 `crossed_mean@1` `crossed_difference@1` `crossed_pgr@1` `crossed_pgr_gain@1` `crossed_auroc@1` `crossed_auroc_pgr@1`
 `crossed_matched_size@1`.
-=======
-`reliability@1` `dispersion@1` `detection_dispersion@1` `exposure@1` `weighted_mean@1` `group_cost@1` `clustered_group@1`
-`crossed_mean@1` `crossed_difference@1` `crossed_pgr@1` `crossed_pgr_gain@1` `crossed_auroc@1` `crossed_auroc_pgr@1`.
->>>>>>> audits
 """
 
 from precepts.stats.abroca import abroca
