@@ -59,7 +59,7 @@ def scaling(series: Sequence[Series], *, name: str, title: str, y: str, referenc
         for p in one.points
     ]  # fmt: skip
     assert rows, "a panel without points says nothing"
-    sizes = sorted({row["x"] for row in rows})
+    sizes = sorted({p.x for one in series for p in one.points})
     across = alt.Scale(
         type="log", domain=[sizes[0] * 0.8, max(sizes[-1] * (sizes[-1] / sizes[0]) ** 0.45, sizes[-1] * 2)], nice=False
     )

@@ -27,7 +27,7 @@ class Side(NamedTuple):
     score: FloatArray
     label: FloatArray
     """0 where the measure has none."""
-    count: FloatArray
+    counts: FloatArray
     cluster: FloatArray
     """Numbers that name clusters, the same ones on both sides."""
 
@@ -60,7 +60,7 @@ def clustered_metric(
 
 def _found(measure: str, side: Side, clusters: int, costs: Sequence[float], *, level: float) -> _Found | None:
     """One side's value and interval at its effective number of rows; None where it has no value."""
-    n = float(side.count.sum())
+    n = float(side.counts.sum())
     if n <= 0:
         return None
     if measure == "auc":
@@ -68,25 +68,25 @@ def _found(measure: str, side: Side, clusters: int, costs: Sequence[float], *, l
         area = auc_of_counts(ones, zeros)
         if area is None:
             return None
-        value, influence = area.value, placements(side.score, side.label, side.count)
+        value, influence = area.value, placements(side.score, side.label, side.counts)
     else:
         each = side.score - side.label
-        value = float(each @ side.count) / n
+        value = float(each @ side.counts) / n
         influence = (each - value) / n
-    by_cluster = np.bincount(side.cluster.astype(np.int64), side.count * influence, minlength=clusters).astype(
+    by_cluster = np.bincount(side.cluster.astype(np.int64), side.counts * influence, minlength=clusters).astype(
         np.float64
     )
-    plain = float(side.count @ influence**2)
+    plain = float(side.counts @ influence**2)
     f = _factor(by_cluster, plain, n, int(np.unique(side.cluster).size), level=level)
     if measure == "rate":
         limits = effective_wilson(value, n * f, level=level)
     elif measure == "gap":
-        x, y, c = side.score, side.label, side.count
+        x, y, c = side.score, side.label, side.counts
         sums = (n, float(x @ c), float(y @ c), float(x**2 @ c), float((x * y) @ c))
         limits = Moments(*(f * one for one in sums)).gap_interval(level=level)
     elif measure == "cost":
         kinds = np.unique(np.array(costs, dtype=np.float64))
-        at = np.array([float(side.count[side.score == cost].sum()) for cost in kinds])
+        at = np.array([float(side.counts[side.score == cost].sum()) for cost in kinds])
         limits = CostSide(kinds, at, n, n / f).interval(level=level)
     else:
         ones, zeros = _by_score(side)
@@ -100,7 +100,7 @@ def _by_score(side: Side) -> tuple[FloatArray, FloatArray]:
     """How often each outcome has each score, lowest score first."""
     place = np.unique(side.score, return_inverse=True)[1]
     ones, zeros = (
-        np.bincount(place, side.count * outcome).astype(np.float64) for outcome in (side.label, 1 - side.label)
+        np.bincount(place, side.counts * outcome).astype(np.float64) for outcome in (side.label, 1 - side.label)
     )
     return ones, zeros
 

@@ -11,10 +11,11 @@ Shapes: N texts, B texts of a batch, T tokens, D hidden size.
 from __future__ import annotations
 
 import contextlib
+import importlib
 import json
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, Protocol
 
@@ -103,7 +104,7 @@ def load_backbone(path: Path, kind: Kind, layer: int | None = None) -> Backbone:
         MissingError: If torch or transformers is not installed.
     """
     try:
-        import torch  # noqa: F401
+        importlib.import_module("torch")
         from transformers import AutoTokenizer
     except ImportError:
         raise needs_extra("torch, transformers and safetensors") from None
@@ -114,10 +115,11 @@ def load_backbone(path: Path, kind: Kind, layer: int | None = None) -> Backbone:
 
 
 class _Static:
+    most_tokens: int | None = None
+
     def __init__(self, path: Path, tokenizer: Any) -> None:
         from safetensors import safe_open
 
-        self.most_tokens = None
         self._tokenizer = tokenizer
         for file in sorted(path.glob("*.safetensors")):
             with safe_open(file, framework="pt") as weights:
@@ -248,7 +250,7 @@ def _model(path: Path, config: Any, dtype: Any) -> Any:
 
 
 @contextlib.contextmanager
-def _quiet() -> Iterator[None]:
+def _quiet() -> Generator[None]:
     """That the layers above are not loaded is meant, so nothing is said of it."""
     from transformers.utils import logging
 

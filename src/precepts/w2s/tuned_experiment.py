@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from precepts.progress import progress
-from precepts.stats import FloatArray
+from precepts.stats import FloatArray, IntArray
 from precepts.w2s.examples import Example
 from precepts.w2s.experiment import CEILING, Labelled, Labeller, Outcome, outcome, student_rows
 from precepts.w2s.features import model_digest
@@ -89,7 +89,7 @@ def tuned_students(
         pairwise = len(texts[0]) == 2
 
         def before(
-            texts: Rows = texts, labels: FloatArray = labels, seed: int = seed, pairwise: bool = pairwise
+            texts: Rows = texts, labels: IntArray = labels, seed: int = seed, pairwise: bool = pairwise
         ) -> dict[str, FloatArray]:
             untrained = Classifier(
                 path, kind="full", num_classes=num_classes, pairwise=pairwise, settings=settings, seed=seed
@@ -104,7 +104,7 @@ def tuned_students(
 
             def make(
                 name: str = name, method: Method = method, targets: FloatArray = targets, keep: FloatArray = keep, texts: Rows = texts,
-                validation: Rows = validation, labels: FloatArray = labels, seed: int = seed, pairwise: bool = pairwise,
+                validation: Rows = validation, labels: IntArray = labels, seed: int = seed, pairwise: bool = pairwise,
             ) -> dict[str, FloatArray]:  # fmt: skip
                 on_test: list[FloatArray] = []
                 on_held: list[FloatArray] = []
