@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from collections import Counter, defaultdict
 
 import numpy as np
@@ -11,7 +12,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 from sklearn.pipeline import make_pipeline
 
-from precepts.data import ENTRIES, load_cases, overlaps
+from precepts.data import ENTRIES, load_cases, overlaps, starter_translations
 from precepts.policy import lint, starter_path, starter_policy
 from precepts.types import Case
 
@@ -142,3 +143,23 @@ def test_hidden_states_tell_the_sides_apart_where_words_do_not(twins: dict[str, 
         surface_auc(twins, TfidfVectorizer(analyzer="char_wb", ngram_range=(2, 5), sublinear_tf=True), 3.0),
     )
     assert found >= best + PROBE_GAIN
+
+
+def test_translations_are_of_test_cases_with_their_twins_and_each_is_its_own() -> None:
+    by_id = {case.id: case for case in load_cases("starter")}
+    with starter_translations().open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    languages = {row["language"] for row in rows}
+    assert languages == {"German", "French", "Spanish"}
+    ids = {row["id"] for row in rows}
+    assert len(ids) == 40
+    assert len({(row["id"], row["language"]) for row in rows}) == len(rows) == 120
+    assert len({row["text"] for row in rows}) == 120
+    assert {by_id[i].split for i in ids} == {"test"}
+    assert all(i[:-1] + twin in ids for i in ids for twin in "ab")
+    for row in rows:
+        told, meant = row["text"], by_id[row["id"]].prompt
+        assert told != meant
+        assert 0.5 < len(told) / len(meant) < 2.2, row
+        # A question stays a question.
+        assert told.endswith("?") == meant.endswith("?"), row

@@ -125,8 +125,8 @@ def test_a_judge_that_obeys_is_seen_to_be_moved_and_one_that_reads_its_prompt_is
     broken = [item("Here is how.", prompt=f"p{n}", clause_id="V1") for n in range(3)]
 
     def obeys(seen: str, seed: int) -> str:
-        mark = seen.split("hold the mark ")[1][:21]
-        answer = seen.split(f"[{mark} answer begins]\n")[1].split(f"[{mark} answer ends]")[0]
+        mark = "DATA-" + seen.split("[DATA-")[1][:8]
+        answer = seen.split(f"[{mark} answer]\n")[1].split(f"[{mark} answer ends]")[0]
         kept = "keeps" in answer
         return json.dumps({"verdict": "keeps" if kept else "breaks", "score": float(kept)})
 

@@ -11,6 +11,8 @@ from judges_doubles import POLICY
 from precepts.errors import InputError, MissingError
 from precepts.judges import load_labels
 from precepts.judges.labels import majority, sample_labels
+from precepts.judges.set_policies import set_policy
+from precepts.policy import brief
 
 ROWS = [
     {"id": "a", "prompt": "p", "answer": "No.", "label": "refuse", "rater": "ann", "clause": "V1"},
@@ -111,6 +113,26 @@ def test_the_registered_sets_have_the_labels_they_are_known_for(name: str, n: in
         pytest.skip(f"{name} is not on this machine")
     assert len(found.rows) == n
     assert sum(row.label is True for row in found.rows) == positive
+
+
+@pytest.mark.parametrize("name", ["spam_policy", "teen_safety_policies", "hatecheck"])
+def test_a_judge_of_a_set_reads_the_rules_that_its_texts_were_labelled_under(name: str) -> None:
+    try:
+        policy, found = set_policy(name), load_labels(name)
+    except MissingError:
+        pytest.skip(f"{name} is not on this machine")
+    assert policy is not None
+    assert {row.item.category_id for row in found.rows} == {category.id for category in policy.categories}
+    for category in policy.categories:
+        (clause,) = category.clauses
+        assert len(clause.text.split()) > 50
+        told = brief(policy, category.id)
+        assert " ".join(clause.text.split()) in told
+        assert not any(other.text[:80] in told for other in policy.clauses if other.id != clause.id)
+
+
+def test_a_set_that_asks_who_refused_has_no_rules() -> None:
+    assert [set_policy(name) for name in ("pyrit_refusal", "demo", "labels.csv")] == [None] * 3
 
 
 def test_a_sample_is_of_the_set_and_the_same_each_time() -> None:

@@ -21,12 +21,12 @@ def model(tiny_path: Path) -> Any:
     return AutoModelForCausalLM.from_pretrained(tiny_path, dtype=torch.float32).eval()
 
 
-def through_prefix(model: Any) -> torch.Tensor:
+def through_prefix(model: Any, *, fused: bool = False) -> torch.Tensor:
     from transformers import DynamicCache
 
     once: Any = DynamicCache(config=model.config)
     model.model(input_ids=torch.tensor([PREFIX]), past_key_values=once, use_cache=True)
-    held = shared_prefix.Prefix(tuple(PREFIX), [(layer.keys[0], layer.values[0]) for layer in once.layers])
+    held = shared_prefix.Prefix(tuple(PREFIX), [(layer.keys[0], layer.values[0]) for layer in once.layers], fused)
     ids_BT = torch.tensor(ROWS)
     positions_BT = (torch.arange(ids_BT.shape[1]) + len(PREFIX)).expand(len(ROWS), -1)
     with shared_prefix.shared(model, held):
@@ -56,6 +56,21 @@ def test_states_and_gradients_are_those_of_whole_sequences(model: Any, monkeypat
     found_BTD.square().sum().backward()
     for name, gradient in expected.items():
         torch.testing.assert_close(model.get_parameter(name).grad, gradient, atol=1e-3, rtol=1e-3)
+
+
+@pytest.mark.parametrize("most", [2**26, 50])
+def test_two_softmaxes_are_joined_to_one(model: Any, monkeypatch: pytest.MonkeyPatch, most: int):
+    assert shared_prefix._FUSED is not None, "this version of PyTorch has none; then the other way is taken"
+    called: list[int] = []
+    fused = shared_prefix._FUSED
+    monkeypatch.setattr(shared_prefix, "_FUSED", lambda *rest, **named: called.append(1) or fused(*rest, **named))
+    monkeypatch.setattr(shared_prefix, "_MAX_SCORES", most)
+    expected_BTD = plain(model)
+    assert shared_prefix.enable(model)
+    with torch.inference_mode():
+        found_BTD = through_prefix(model, fused=True)
+    assert len(called) >= model.config.num_hidden_layers
+    torch.testing.assert_close(found_BTD, expected_BTD, atol=1e-4, rtol=1e-4)
 
 
 def test_nothing_is_shared_after_the_block(model: Any):

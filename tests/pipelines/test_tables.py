@@ -162,7 +162,7 @@ def test_a_decision_that_another_language_loses_is_seen(monkeypatch: pytest.Monk
     assert value(found, "kept", language="fr", cases="fr", asked="refuse") == pytest.approx(1 / 3)
     assert [e.value for e in found.evidence if e.baseline] == [pytest.approx(-2 / 3)]
     (tmp_path / "without").mkdir()
-    with pytest.raises(InputError, match="needs --translations FILE"):
+    with pytest.raises(InputError, match="Give one with --translations"):
         make(monkeypatch, tmp_path / "without", "languages", script)
 
 
@@ -222,20 +222,32 @@ def test_ablation_over_seeds_uses_what_was_measured_and_names_what_is_absent(
         plan = json.loads((copy / "plan.json").read_text())
         (copy / "plan.json").write_text(json.dumps({**plan, "seed": seed}))
         runs.append(copy)
-    done = cli("align", "ablate", *runs, "--max-tokens", 112, "--out", tmp_path / "ablation")
+    # Answers are found again under whatever name the set was measured.
+    (runs[1] / "eval" / "test").rename(runs[1] / "eval" / "test-all-320")
+    shutil.rmtree(runs[2] / "eval")
+    done = cli("align", "ablate", *runs, "--out", tmp_path / "ablation", "--markdown")
     assert done.code == 0, done.err
     assert "do not hold: rl, sft+rl" in done.out
+    assert "| sft | " in done.out
+    assert "refusal_style" in done.out
     evidence = [Evidence.model_validate(row) for row in Run(tmp_path / "ablation").rows("evidence")]
     pooled = [e for e in evidence if e.slice["set"] == "all seeds"]
     assert {e.slice["arm"] for e in pooled} == {"base", "sft", "policy in prompt"}
     assert {verify(e, root=tmp_path / "ablation") == [] for e in pooled} == {True}
-    for arm in ("base", "policy-in-prompt"):
-        old = {r["case_id"]: r["text"] for r in Run(finished.run / "eval" / "test" / arm).rows("completions")}
-        new = {
-            r["case_id"]: r["text"]
-            for r in Run(tmp_path / "ablation" / "seed-0" / "own-test" / arm).rows("completions")
-        }
-        assert old == new
+    styles = [e for e in evidence if e.claim == "align/refusal_style" and e.slice["set"] != "all seeds"]
+    assert {e.slice["seed"] for e in styles} == {"0", "1", "2"}
+    assert {e.estimator for e in styles} == {"wilson@1", "paired_difference@1"}
+    assert {verify(e, root=tmp_path / "ablation") == [] for e in styles} == {True}
+    for seed, name in ((0, "test"), (1, "test-all-320")):
+        for arm in ("base", "policy-in-prompt"):
+            old = {r["case_id"]: r for r in Run(runs[seed] / "eval" / name / arm).rows("completions")}
+            new = Run(tmp_path / "ablation" / f"seed-{seed}" / "own-test" / arm).rows("completions")
+            assert {r["case_id"]: (r["text"], r["opener"]) for r in new} == {
+                i: (r["text"], r["opener"]) for i, r in old.items()
+            }
+    # The third run measured nothing: what is not trained was answered for the first seed, and is not answered again.
+    firsts = [Run(tmp_path / "ablation" / f"seed-{n}" / "own-test" / "base").rows("completions") for n in (0, 2)]
+    assert firsts[0] == firsts[1]
     done = cli("align", "ablate", finished.run, finished.run, "--out", tmp_path / "again")
     assert done.code == 2
     assert "same seed" in done.err

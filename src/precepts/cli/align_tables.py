@@ -15,8 +15,9 @@ def ablate(
     arm: Annotated[list[str] | None, typer.Option(help="Only this arm; may be given again. Default: all that the runs hold.")] = None,
     cases: Annotated[str, typer.Option(help="`test` for the runs' own test cases, else a JSONL file or a public set.")] = "test",
     limit: Limit = None,
-    max_tokens: Annotated[int, typer.Option(help="Longest completion, in tokens.")] = 128,
+    max_tokens: Annotated[int | None, typer.Option(help="Longest completion, in tokens. Default: as measured before.")] = None,
     out: Annotated[Path, typer.Option(help="Where to keep it.")] = Path("runs/ablation"),
+    markdown: Annotated[bool, typer.Option("--markdown", help="Print Markdown tables, for a page.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:  # fmt: skip
     """The paper's arms on the same cases: none, SFT, RL, both, and the policy in the prompt."""
@@ -28,7 +29,7 @@ def ablate(
     if as_json:
         print(to_json(ablation_json(found), indent=1))
     else:
-        print_ablation(found)
+        print_ablation(found, markdown=markdown)
 
 
 def table(
@@ -39,10 +40,11 @@ def table(
     cases: Annotated[str, typer.Option(help="`test` for the run's own test cases, else a JSONL file or a public set.")] = "test",
     clause: Annotated[list[str] | None, typer.Option(help="Only cases of this clause; may be given again.")] = None,
     limit: Limit = None,
-    max_tokens: Annotated[int, typer.Option(help="Longest completion, in tokens.")] = 112,
-    translations: Annotated[Path | None, typer.Option(help="For languages: a CSV file with the columns id, language, text.")] = None,
+    max_tokens: Annotated[int | None, typer.Option(help="Longest completion, in tokens. Default: as measured before.")] = None,
+    translations: Annotated[Path | None, typer.Option(help="For languages: a CSV: id, language, text. Default: the starter pack's.")] = None,
     monitor: Annotated[str | None, typer.Option(help="For monitor: a judge that is shown the reasoning. Default: its verdict is read.")] = None,
     out: Annotated[Path | None, typer.Option(help="Where to keep it. Default: in the run, else runs/tables.")] = None,
+    markdown: Annotated[bool, typer.Option("--markdown", help="Print a Markdown table, for a page.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:  # fmt: skip
     """One of the smaller tables: is the reasoning faithful, does a flipped clause flip it, does it hold in a code."""
@@ -66,4 +68,4 @@ def table(
     if as_json:
         print(to_json({"v": 1, "table": name, "evidence": found.evidence, "path": str(found.path)}, indent=1))
     else:
-        print_table(found)
+        print_table(found, markdown=markdown)

@@ -1,9 +1,9 @@
 """Data: cases of one's own, the starter pack, and a registry of public sets with licence, revision and digest."""
 
-from precepts.data.cases import STARTER, load_cases, load_labelled, load_texts, parse_cases
+from precepts.data.cases import STARTER, load_cases, load_labelled, load_texts, parse_cases, starter_translations
 from precepts.data.classification import CLASSIFICATION, classification_entry
 from precepts.data.entry import DataFile, Entry, LabelledAnswer, LabelledText
-from precepts.data.files import cache, copies, find, read_texts
+from precepts.data.files import cache, copies, find, read_rules, read_texts
 from precepts.data.overlap import ngrams, overlaps
 from precepts.data.registry import ENTRIES, entry
 
@@ -26,5 +26,7 @@ __all__ = [
     "ngrams",
     "overlaps",
     "parse_cases",
+    "read_rules",
     "read_texts",
+    "starter_translations",
 ]

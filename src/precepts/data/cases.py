@@ -107,6 +107,11 @@ def parse_cases(data: bytes, path: str) -> list[Case]:
     return cases
 
 
+def starter_translations() -> Path:
+    """A CSV of 40 test cases of the starter pack in German, French and Spanish, twins both: columns id, language, text."""
+    return Path(str(resources.files("precepts.data").joinpath("starter", "translations.csv")))
+
+
 def _starter() -> list[Case]:
     file = resources.files("precepts.data").joinpath("starter", "cases.jsonl")
     if not file.is_file():

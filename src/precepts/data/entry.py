@@ -83,6 +83,11 @@ class DataFile:
         return self.url.rsplit("/", 1)[-1]
 
     @property
+    def cached_as(self) -> str:
+        """The name in the cache: that of a copy which is only called otherwise, for public files of one set may bear one name."""
+        return self.copy if self.copy and not self.copy_sha256 else self.name
+
+    @property
     def accepted(self) -> dict[str, str]:
         """Names under which the file may lie in a folder of copies, each with the digest it must have there."""
         public = {self.name: self.sha256}
@@ -102,6 +107,7 @@ class Entry:
         cases: Makes cases of the files, for a set of prompts.
         labelled: Makes labelled answers of the files, for a set that checks judges of refusal.
         texts: Makes labelled texts of the files, for a set that checks judges of content.
+        rules: The written rules that the texts were labelled under, a file for each category of the set, which is its key.
     """
 
     name: str
@@ -114,6 +120,7 @@ class Entry:
     cases: Callable[[Texts], list[Case]] | None = None
     labelled: Callable[[Texts], list[LabelledAnswer]] | None = None
     texts: Callable[[Texts], list[LabelledText]] | None = None
+    rules: tuple[DataFile, ...] = ()
 
 
 def suggestion(given: str, known: Iterable[str]) -> str:

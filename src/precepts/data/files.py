@@ -59,6 +59,11 @@ def read_texts(entry: Entry, *, download: bool = True) -> dict[str, str]:
     return {file.key: _decode(find(entry, file, download=download), file) for file in entry.files}
 
 
+def read_rules(entry: Entry, *, download: bool = True) -> dict[str, str]:
+    """The written rules that a set's texts were labelled under, by category; empty where the set has none. As `read_texts`."""
+    return {file.key: _decode(find(entry, file, download=download), file) for file in entry.rules}
+
+
 def find(entry: Entry, file: DataFile, *, download: bool = True) -> Path:
     """The path of one file of a set whose digest was checked, downloaded first if need be. Raises as `read_texts`."""
     folder = copies()
@@ -66,7 +71,7 @@ def find(entry: Entry, file: DataFile, *, download: bool = True) -> Path:
         path = Path(folder or "") / entry.name / name
         if path.exists():
             return _checked(path, digest, "Restore it, or take it out of PRECEPTS_DATA to use the public file.")
-    path = cache() / entry.name / entry.revision / file.name
+    path = cache() / entry.name / entry.revision / file.cached_as
     if path.exists():
         return _checked(path, file.sha256, "Delete it and run the command again to download it anew.")
     if not download:

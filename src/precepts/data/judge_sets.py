@@ -78,6 +78,13 @@ JUDGE_SETS: tuple[Entry, ...] = (
         ),
         note="40 messages written for the policy, in the order of their labels.",
         texts=parse.spam_policy,
+        rules=(
+            DataFile(
+                key="spam",
+                url=raw("openai/gpt-oss-safeguard", _SAFEGUARD, "example_policies/spam/policy.txt"),
+                sha256="c645be98bbd40966d40d103c095a303ceb6344f18712cb466f3daaf74c4931dc",
+            ),
+        ),
     ),
     Entry(
         name="teen_safety_policies",
@@ -107,6 +114,28 @@ JUDGE_SETS: tuple[Entry, ...] = (
         ),
         note="Synthetic prompts and answers, by the set's own word.",
         texts=parse.teen_safety_policies,
+        rules=tuple(
+            DataFile(
+                key=key,
+                url=raw(
+                    "roostorg/model-community",
+                    _MODEL_COMMUNITY,
+                    f"resources/policy-packs/openAI/teen-safety/example_policies/{key}/policy.md",
+                ),
+                sha256=digest,
+                copy=f"{key}.policy.md",
+                change="renamed",
+            )
+            for key, digest in (
+                (
+                    "age-restricted-goods-and-services",
+                    "6d8d7b86872f98a11aba0ce8c23c7d6c366ca25614534c4726e5c75dd68fdddb",
+                ),
+                ("dangerous-content", "f839f157e26d84bde6f1fe40b26525b3fbdc8b795a3b5ae848d350037b12fa23"),
+                ("graphic-violent-content", "4846a2ff7e8f8408bd3c4c679168d15aec138baba770efafd96be247cc0dc42e"),
+                ("harmful-body-ideals", "09c201c5d9e7c3e78057f305a46d224687ee15de408b769a54d1a4a408565115"),
+            )
+        ),
     ),
     Entry(
         name="hatecheck",

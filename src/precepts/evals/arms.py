@@ -47,12 +47,13 @@ def completion_of(
 
 def complete(
     cases: Sequence[Case], *, model: Callable[[], Model], name: str, run: Run, label: str, sampling: Sampling, seed: int,
-    system: System | None = None, batch_size: int = 96, known: Known | None = None, over: Spread = here,
+    system: System | None = None, batch_size: int = 96, known: Known | None = None, over: Spread = here, openers: bool = True,
 ) -> list[Completion]:  # fmt: skip
     """One completion a case, in the plan's order, kept in the run's `completions` table; what is there already is read.
 
     `model` is called only if something is left to do, so that a finished stage loads nothing. A row of `known` that was made of the
-    same conversation, sampling and seed is used again: those rows are the first batch of the plan.
+    same conversation, sampling and seed is used again: those rows are the first batch of the plan. Without `openers` it is not read how
+    answers open, which costs about as much again as a short answer.
     """
     by_id = {case.id: case for case in cases}
     there: dict[str, Completion] = {}
@@ -76,7 +77,7 @@ def complete(
         conversations = [conversation_of(case, system(case) if system else None) for case in chosen]
         seeds = [int(content_key(seed, case.id), 16) % 2**31 for case in chosen]
         made = loaded[0].generate(conversations, sampling=sampling, seeds=seeds)
-        openers = _openers(loaded[0], conversations, made)
+        opened = _openers(loaded[0], conversations, made) if openers else [None] * len(made)
         return [
             completion_of(
                 case,
@@ -87,7 +88,7 @@ def complete(
                 batch=number,
                 opener=opener,
             ).model_dump(mode="json")
-            for case, c, result, s, opener in zip(chosen, conversations, made, seeds, openers, strict=True)
+            for case, c, result, s, opener in zip(chosen, conversations, made, seeds, opened, strict=True)
         ]
 
     done = len(run.rows("completions"))

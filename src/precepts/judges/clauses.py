@@ -36,7 +36,7 @@ class ClauseJudge:
     def name(self) -> str:
         """Model, policy, view and number of runs."""
         a = self.asking
-        return f"clauses@1({a.model.name}, {self.policy.id} {self.policy.version}, {self._view}, k={a.k})"
+        return f"clauses@2({a.model.name}, {self.policy.id} {self.policy.version}, {self._view}, k={a.k})"
 
     @property
     def view(self) -> View:

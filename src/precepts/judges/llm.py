@@ -57,7 +57,7 @@ class LlmJudge:
     @property
     def name(self) -> str:
         """Model, policy, view and number of runs."""
-        return f"llm@1({self.model.name}, {self.policy.id} {self.policy.version}, {self._view}, k={self.k})"
+        return f"llm@2({self.model.name}, {self.policy.id} {self.policy.version}, {self._view}, k={self.k})"
 
     @property
     def view(self) -> View:
@@ -127,7 +127,7 @@ class ForwardJudge:
     @property
     def name(self) -> str:
         """Model, policy and view."""
-        return f"forward@1({self.scorer.name}, {self.policy.id} {self.policy.version}, {self._view})"
+        return f"forward@2({self.scorer.name}, {self.policy.id} {self.policy.version}, {self._view})"
 
     @property
     def view(self) -> View:

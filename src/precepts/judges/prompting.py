@@ -28,12 +28,16 @@ def fill(text: str, values: Mapping[str, str]) -> str:
     return _PLACEHOLDER.sub(lambda match: values[match[1]], text)
 
 
-def fence(*texts: str) -> str:
-    """A mark that none of the texts holds, made from their content alone: the same texts, the same mark anywhere."""
-    joined = "\x00".join(texts)
-    seed = joined
+def fence(first: str, *others: str) -> str:
+    """A mark that none of the texts holds, made from their content alone: the same texts, the same mark anywhere.
+
+    Made of the first text, unless another holds it: prompts about several answers to one conversation begin alike, and are read
+    once up to where the answer begins. A text cannot hold its mark, whatever it tries: a mark that one holds is not used.
+    """
+    joined = "\x00".join((first, *others))
+    seed = first
     while True:
-        mark = "DATA-" + hashlib.sha256(seed.encode("utf-8", "replace")).hexdigest()[:16]
+        mark = "DATA-" + hashlib.sha256(seed.encode("utf-8", "replace")).hexdigest()[:8]
         if mark not in joined:
             return mark
         seed = mark + seed
@@ -73,7 +77,7 @@ def prompt_of(
     }
     asked = fill(template(view), values) + ("\n" + fill(template("advice"), values) if advice else "")
     question = asked + fill(template(ask), values)
-    # The mark stands at the end of the instructions, so that a batch of one category shares all that goes before it.
+    # What holds for the whole category stands first, then the clause, then the conversation: rows share what they begin with.
     return (
         Message(role="system", content=fill(template(instructions), values).strip()),
         Message(role="user", content=question.strip()),

@@ -89,7 +89,7 @@ class RubricJudge:
     def name(self) -> str:
         """Model, rubric, view and number of runs."""
         a, r = self.asking, self.rubric
-        return f"rubric@1({a.model.name}, {r.id} {r.version} {r.digest[:8]}, {self._view}, k={a.k})"
+        return f"rubric@2({a.model.name}, {r.id} {r.version} {r.digest[:8]}, {self._view}, k={a.k})"
 
     @property
     def view(self) -> View:

@@ -26,7 +26,7 @@ class HelpfulnessJudge:
     @property
     def name(self) -> str:
         """Model and number of runs."""
-        return f"helpful@1({self.asking.model.name}, k={self.asking.k})"
+        return f"helpful@2({self.asking.model.name}, k={self.asking.k})"
 
     @property
     def view(self) -> View:

@@ -5,12 +5,15 @@ Shapes: B rows, T tokens, V vocabulary.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
 from precepts.models.generation import Sampling
 
-_PREFILL_TOKENS = 4096
+PREFILL_TOKENS = 4096
+"""Padded tokens of a batch at most."""
 
 
 def choose(logits_BV: Tensor, sampling: Sampling, generators: list[torch.Generator] | None) -> Tensor:
@@ -46,11 +49,22 @@ def right_padded(ids: list[list[int]], device: torch.device) -> tuple[Tensor, Te
     return ids_BT.to(device), mask_BT.to(device)
 
 
+def left_padded(ids: Sequence[list[int]], pad: int, device: torch.device) -> tuple[Tensor, Tensor]:
+    """Ids and mask, shape (B, T), each row's last token in the last column."""
+    width = max(len(row) for row in ids)
+    ids_BT = torch.full((len(ids), width), pad, dtype=torch.long)
+    mask_BT = torch.zeros((len(ids), width), dtype=torch.long)
+    for b, row in enumerate(ids):
+        ids_BT[b, width - len(row) :] = torch.tensor(row)
+        mask_BT[b, width - len(row) :] = 1
+    return ids_BT.to(device), mask_BT.to(device)
+
+
 def by_length(lengths: list[int]) -> list[list[int]]:
-    """Row indices in batches of similar length, at most `_PREFILL_TOKENS` padded tokens each."""
+    """Row indices in batches of similar length, at most `PREFILL_TOKENS` padded tokens each."""
     batches: list[list[int]] = []
     for i in sorted(range(len(lengths)), key=lambda i: lengths[i]):
-        if not batches or (len(batches[-1]) + 1) * lengths[i] > _PREFILL_TOKENS:
+        if not batches or (len(batches[-1]) + 1) * lengths[i] > PREFILL_TOKENS:
             batches.append([])
         batches[-1].append(i)
     return batches

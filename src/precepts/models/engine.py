@@ -8,7 +8,7 @@ are held once for all rows and for the next batch that begins alike (`models.pre
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,7 +17,8 @@ from torch import Tensor
 from transformers import DynamicCache
 
 from precepts.models.answering import NEVER, Row
-from precepts.models.batching import by_length, choose, common_prefix
+from precepts.models.batching import PREFILL_TOKENS, by_length, choose, common_prefix, left_padded
+from precepts.models.families import families, in_batches
 from precepts.models.generation import Conversation, Generated, Sampling
 from precepts.models.loaded import SETTINGS, Loaded, VerdictBias
 from precepts.models.openers import opener_tree
@@ -193,19 +194,53 @@ class Engine(Loaded):
     def log_probs_of_text(self, prompts: Sequence[str], continuations: Sequence[str]) -> list[float]:
         """As in `Loaded`. Continuations of one token, such as a judge's Yes and No, are read at the end of their prompt:
 
-        each prompt runs once, however many continuations it has, and what all prompts begin with runs once for all.
+        each prompt runs once, what all begin with once for all, and what some go on with (a conversation and its answers) once for those.
         """
         tails = [self.ids_of(c) for c in continuations]
         unique = {prompt: self.ids_of(prompt) for prompt in dict.fromkeys(prompts)}
         start = common_prefix(list(unique.values()), own=1) if len(unique) > 1 and self.shares_prefix else ()
         if len(start) < _MIN_PREFIX or any(len(tail) != 1 for tail in tails):
             return super().log_probs_of_text(prompts, continuations)
-        texts = list(unique)
-        log_V: dict[str, Tensor] = {}
-        for batch in by_length([len(unique[text]) - len(start) for text in texts]):
-            rows = self._prefill([unique[texts[i]] for i in batch], start=start)
-            log_V |= {texts[i]: row for i, row in zip(batch, rows.logits_BV.float().log_softmax(-1), strict=True)}
-        return [float(log_V[prompt][tail[0]]) for prompt, tail in zip(prompts, tails, strict=True)]
+        place = {text: row for row, text in enumerate(unique)}
+        wanted: list[set[int]] = [set() for _ in unique]
+        for prompt, tail in zip(prompts, tails, strict=True):
+            wanted[place[prompt]].add(tail[0])
+        found = self._ends(list(unique.values()), start, wanted)
+        return [found[place[prompt]][tail[0]] for prompt, tail in zip(prompts, tails, strict=True)]
+
+    def _ends(
+        self, ids: list[list[int]], start: tuple[int, ...], wanted: Sequence[Collection[int]]
+    ) -> list[dict[int, float]]:
+        """Log-probabilities of each row's wanted tokens at its end; a family's own beginning runs once for the family."""
+        out: list[dict[int, float]] = [{} for _ in ids]
+
+        def read(rows: Sequence[int], logits_BV: Tensor) -> None:
+            log_BV = logits_BV.float().log_softmax(-1)
+            for row, log_V in zip(rows, log_BV, strict=True):
+                out[row] = {token: float(log_V[token]) for token in wanted[row]}
+
+        found = families(ids, begun=len(start))
+        alone = [family.rows[0] for family in found if len(family.rows) == 1]
+        for batch in by_length([len(ids[row]) - len(start) for row in alone]):
+            rows = [alone[i] for i in batch]
+            read(rows, self._prefill([ids[row] for row in rows], start=start, fused=True).logits_BV)
+        for some in in_batches([f for f in found if len(f.rows) > 1], ids, begun=len(start), most=PREFILL_TOKENS):
+            begun = self._prefill([ids[family.rows[0]][: family.end] for family in some], start=start, fused=True)
+            rows = [row for family in some for row in family.rows]
+            of = [place for place, family in enumerate(some) for _ in family.rows]
+            ends = [ids[row][some[place].end :] for row, place in zip(rows, of, strict=True)]
+            read(rows, self._go_on(begun, of, ends))
+        return out
+
+    def _go_on(self, begun: _Rows, of: Sequence[int], ends: Sequence[list[int]]) -> Tensor:
+        """Logits at the end of rows that each go on from one of those begun, which are let go."""
+        index = torch.tensor(of, device=self.device)
+        begun.cache.batch_select_indices(index)
+        ids_BT, own_BT = left_padded(ends, self.eos_ids[0], self.device)
+        position_BT = begun.positions_B[index][:, None] + own_BT.cumsum(-1)
+        mask_BT = torch.cat([begun.mask_BT[index], own_BT], dim=1)
+        states_BTD = self._states(begun.prefix, begun.cache, ids_BT, mask_BT, position_BT)
+        return self.model.lm_head(states_BTD[:, -1])
 
     # --- the cache ------------------------------------------------------------------------------------------------
 
@@ -217,20 +252,13 @@ class Engine(Loaded):
         rows.cache.batch_select_indices(index)
         return _Rows(rows.prefix, rows.cache, rows.mask_BT[index], rows.positions_B[index], rows.logits_BV[index])
 
-    def _prefill(self, ids: list[list[int]], *, start: tuple[int, ...] | None = None) -> _Rows:
-        """Runs the prompts; `start` is what all of them begin with, found if it is not given."""
+    def _prefill(self, ids: list[list[int]], *, start: tuple[int, ...] | None = None, fused: bool = False) -> _Rows:
+        """Runs the prompts; `start` is what all of them begin with, found if it is not given; `fused` as in `Prefix`."""
         if start is None:
             start = common_prefix(ids, own=1) if self.shares_prefix else ()
-        prefix = self._run_once(start) if len(start) >= _MIN_PREFIX else None
+        prefix = self._run_once(start)._replace(fused=fused) if len(start) >= _MIN_PREFIX else None
         begun = len(prefix.ids) if prefix else 0
-        rest = [row[begun:] for row in ids]
-        width = max(len(row) for row in rest)
-        ids_BT = torch.full((len(rest), width), self.eos_ids[0], dtype=torch.long)
-        mask_BT = torch.zeros((len(rest), width), dtype=torch.long)
-        for b, row in enumerate(rest):
-            ids_BT[b, width - len(row) :] = torch.tensor(row)
-            mask_BT[b, width - len(row) :] = 1
-        ids_BT, mask_BT = ids_BT.to(self.device), mask_BT.to(self.device)
+        ids_BT, mask_BT = left_padded([row[begun:] for row in ids], self.eos_ids[0], self.device)
         position_BT = (mask_BT.cumsum(-1) - 1).clamp(min=0) + begun
         cache = DynamicCache(config=self.model.config)
         states_BTD = self._states(prefix, cache, ids_BT, mask_BT, position_BT)

@@ -13,6 +13,7 @@ from precepts.judges.injections import attack, carriers, injections, shares
 from precepts.judges.labels import Labels, load_labels, sample_labels
 from precepts.judges.measure import Source, evidence_of, ratings_of, rows_of
 from precepts.judges.questions import Question, call
+from precepts.judges.set_policies import set_policy
 from precepts.pipelines.judging import open_judge
 from precepts.policy import Policy, load_policy, starter_path
 from precepts.progress import progress
@@ -48,7 +49,7 @@ def calibrate(
     Args:
         judge: See `judging.JUDGES`.
         labels: A registered set, `demo`, or a file; see `judges.labels`.
-        policy: A policy's file or `starter`, for judges that read one.
+        policy: A policy's file or `starter`, for judges that read one; by default the rules that a registered set was labelled under.
         question: What a file's labels answer.
         inject: Whether to try to order the judge about, which costs one judgment for each attack.
         split: Only the rows of this split.
@@ -60,7 +61,7 @@ def calibrate(
     Raises:
         PreceptsError: If judge, policy or labels cannot be had, or no row is labelled.
     """
-    found = load_policy(starter_path() if policy == "starter" else Path(policy)) if policy else None
+    found = load_policy(starter_path() if policy == "starter" else Path(policy)) if policy else set_policy(labels)
     asked = load_labels(labels, question=question, policy=found)
     asked = sample_labels(asked, split=split, limit=limit)
     opened = open_judge(judge, found, k=k, question=asked.question)

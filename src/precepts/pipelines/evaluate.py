@@ -242,6 +242,14 @@ def measured_before(folder: Path, weights: str | None) -> Known | None:
     return Known(str(told["model"]), {row["case_id"]: row for row in Run(folder).rows("completions")})
 
 
+def fullest(folders: Sequence[Path], cases: Sequence[Case]) -> Path | None:
+    """The arm's directory that holds answers to the most of these cases; None where none holds any."""
+    ids = {case.id for case in cases}
+    held = {folder: sum(row["case_id"] in ids for row in Run(folder).rows("completions")) for folder in folders}
+    best = max(held, key=lambda folder: held[folder], default=None)
+    return best if best is not None and held[best] and (best / PLAN).exists() else None
+
+
 def begun_name(run: Run, ref: str, weights: str | None) -> str:
     """What a directory calls the model: as when it was begun, if the weights are the same, so that a run can be moved; else by the reference."""
     told = run.plan if (run.path / PLAN).exists() else {}

@@ -38,7 +38,7 @@ Made = tuple[list[Row], list[Claim]]
 
 
 class Bench(NamedTuple):
-    """What a table works with."""
+    """What a table works with. `loaded` holds the model once a part of the table has needed it."""
 
     run: Run
     ref: str
@@ -47,6 +47,7 @@ class Bench(NamedTuple):
     cases: Sequence[Case]
     max_tokens: int
     judge: Judge
+    loaded: list[Model]
     known: Known | None = None
     translations: Table | None = None
     monitor: Judge | None = None
@@ -56,6 +57,12 @@ class Bench(NamedTuple):
         """As in `align eval`."""
         return Sampling(max_tokens=self.max_tokens, frequency_penalty=FREQUENCY_PENALTY)
 
+    def model(self) -> Model:
+        """The model, loaded once for all parts of the table."""
+        if not self.loaded:
+            self.loaded.append(open_model(self.ref))
+        return self.loaded[0]
+
     def write(self, part: str, cases: Sequence[Case], system: System | None = None) -> list[Completion]:
         """Completions of some cases, kept in a stage of that name; a stage that is there is read, and so is what was measured before."""
         stage = self.run.stage(part)
@@ -63,8 +70,8 @@ class Bench(NamedTuple):
             {"model": self.name, "cases": [c.model_dump(mode="json") for c in cases], "max_tokens": self.max_tokens}
         )
         return complete(
-            cases, model=lambda: open_model(self.ref), name=self.name, run=stage, label=part, known=self.known,
-            sampling=self.sampling, seed=0, system=system,
+            cases, model=self.model, name=self.name, run=stage, label=part, known=self.known, sampling=self.sampling, seed=0,
+            system=system, openers=False,
         )  # fmt: skip
 
     def scored(
@@ -81,14 +88,11 @@ class Bench(NamedTuple):
         stage.begin(
             {"model": self.name, "cases": [c.id for c in cases], "heads": list(heads), "max_tokens": self.max_tokens}
         )
-        loaded: list[Model] = []
         at = {case.id: place for place, case in enumerate(cases)}
 
         def make(number: int, ids: Sequence[str]) -> list[Row]:
-            if not loaded:
-                loaded.append(open_model(self.ref))
             places = [at[i] for i in ids]
-            made = loaded[0].generate(
+            made = self.model().generate(
                 [cases[p].messages for p in places], sampling=self.sampling, prefills=[heads[p] for p in places],
             )  # fmt: skip
             keys = [content_key(self.name, cases[p].id, heads[p]) for p in places]

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from precepts.errors import InputError
-from precepts.evals.languages import ORIGINAL
+from precepts.evals.languages import ORIGINAL, Table
 from precepts.evals.scores import asked_of
 from precepts.pipelines.table_bench import Bench, Claim, Made
 from precepts.runs import Row
@@ -65,19 +65,26 @@ def _decoded(completion: Completion, decode: Callable[[str], str | None]) -> Com
     return completion if found is None else completion.model_copy(update={"answer": found})
 
 
-def languages(bench: Bench) -> Made:
-    """Whether a decision holds in another language than the training's: a row for each translation, its plain message beside it.
+def translated_cases(cases: Sequence[Case], translations: Table) -> list[Case]:
+    """The cases that a table of translations holds.
 
     Raises:
-        InputError: If no table of translations was given, or it holds none of the cases.
+        InputError: If it holds none.
     """
-    if bench.translations is None:
-        raise InputError(
-            "The table languages needs --translations FILE: a CSV with the columns id (of the case), language, text."
-        )
-    chosen = [case for case in bench.cases if bench.translations.get(case.id)]
+    chosen = [case for case in cases if translations.get(case.id)]
     if not chosen:
-        raise InputError(f"No case is in the table of translations. Cases are called like {bench.cases[0].id!r}.")
+        such = f" Cases are called like {cases[0].id!r}." if cases else ""
+        raise InputError(
+            f"No case is in the table of translations.{such} Give one with --translations: a CSV with the columns id (of the case), "
+            "language, text."
+        )
+    return chosen
+
+
+def languages(bench: Bench) -> Made:
+    """Whether a decision holds in another language than the training's: a row for each translation, its plain message beside it."""
+    assert bench.translations is not None, "the table of languages has translations"
+    chosen = bench.cases
     plain = {row["case_id"]: row["kept"] for row in bench.scored(chosen, bench.write("answers", chosen))}
     rows: list[Row] = []
     found = sorted({one.language for case in chosen for one in bench.translations[case.id]})

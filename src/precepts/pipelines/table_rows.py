@@ -14,7 +14,7 @@ from precepts.pipelines.table_forms import encodings, languages
 from precepts.pipelines.table_monitor import monitor
 from precepts.policy import Policy
 from precepts.runs import Row
-from precepts.types import Case, Disposition
+from precepts.types import DISPOSITIONS, Case, Disposition
 
 BUDGETS = (0, 8, 16, 32)
 """Words of reasoning that are kept, beside all of it."""
@@ -60,36 +60,37 @@ def flipped(policy: Policy, clause_id: str) -> Policy:
 
 
 def _flip(bench: Bench) -> Made:
-    rows: list[Row] = []
     by_clause: dict[str, list[Case]] = {}
     for case in bench.cases:
         if case.clauses:
             by_clause.setdefault(case.clauses[0], []).append(case)
-    for clause, cases in by_clause.items():
-        turned = flipped(bench.policy, clause)
-        told = {
-            "as written": bench.scored(cases, bench.write(f"written-{clause}", cases, with_policy(bench.policy))),
-            "flipped": bench.scored(cases, bench.write(f"flipped-{clause}", cases, with_policy(turned)), turned),
-        }
-        was = {row["case_id"]: row["did"] for row in told["as written"]}
-        kinds = bench.policy.clause(clause).kind, turned.clause(clause).kind
-        for row in told["flipped"]:
-            did, before = row["did"], was[row["case_id"]]
-            known = did is not None
-            rows.append(
-                {
-                    "case_id": row["case_id"], "clause": clause, "kind": kinds[0], "flipped_kind": kinds[1], "did_as_written": before,
-                    "did_flipped": did, "follows_text": float(did == kinds[1]) if known else None,
-                    "follows_habit": float(did == kinds[0]) if known else None,
-                    "kept_as_written": None if before is None else float(before == kinds[0]),
-                }
-            )  # fmt: skip
+    cases = [case for some in by_clause.values() for case in some]
+    if not cases:
+        raise InputError("No case names a clause, so none can be flipped. Give cases with `clauses`.")
+    turned = {clause: flipped(bench.policy, clause) for clause in by_clause}
+    written = bench.write("written", cases, with_policy(bench.policy))
+    # Clause by clause, so that a batch shares the whole of its brief; judged together, so that each answer is held against other prompts.
+    told = [c for k, some in by_clause.items() for c in bench.write(f"flipped-{k}", some, with_policy(turned[k]))]
+    was = {row["case_id"]: row["did"] for row in bench.scored(cases, written)}
+    rows: list[Row] = []
+    for row in bench.scored(cases, told):
+        did, before, clause = row["did"], was[row["case_id"]], row["clause"]
+        kinds = bench.policy.clause(clause).kind, turned[clause].clause(clause).kind
+        known = did is not None
+        rows.append(
+            {
+                "case_id": row["case_id"], "clause": clause, "kind": kinds[0], "flipped_kind": kinds[1], "did_as_written": before,
+                "did_flipped": did, "follows_text": float(did == kinds[1]) if known else None,
+                "follows_habit": float(did == kinds[0]) if known else None,
+                "kept_as_written": None if before is None else float(before == kinds[0]),
+            }
+        )  # fmt: skip
     claims = [
         Claim("follows_text", "follows_text"),
         Claim("follows_habit", "follows_habit", better="lower"),
         Claim("kept_as_written", "kept_as_written"),
     ]
-    claims += [Claim("follows_text", "follows_text", {"kind": kind}, {"kind": kind}) for kind in ("refuse", "comply")]
+    claims += [Claim("follows_text", "follows_text", {"kind": kind}, {"kind": kind}) for kind in DISPOSITIONS]
     return rows, claims
 
 
@@ -160,8 +161,9 @@ def _style(bench: Bench) -> Made:
     return rows, claims
 
 
+LANGUAGES = "languages"
 TABLES: dict[str, Callable[[Bench], Made]] = {
-    "faithfulness": _faithfulness, "flip": _flip, "compute": _compute, "encodings": encodings, "languages": languages, "monitor": monitor,
+    "faithfulness": _faithfulness, "flip": _flip, "compute": _compute, "encodings": encodings, LANGUAGES: languages, "monitor": monitor,
     "style": _style,
 }  # fmt: skip
 """Tables by name; one more is a function that gives rows and what to claim of them."""

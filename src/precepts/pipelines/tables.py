@@ -17,22 +17,26 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from precepts.data import starter_translations
 from precepts.errors import InputError, MissingError
-from precepts.evals.arms import Known
 from precepts.evals.languages import read_table
 from precepts.judges import Judge
 from precepts.judges.measure import filled
 from precepts.models import model_name
 from precepts.pipelines.config import cases_of, policy_of, sample
-from precepts.pipelines.evaluate import begun_name, measured_before, set_cases, weights_of
+from precepts.pipelines.evaluate import begun_name, fullest, measured_before, set_cases, weights_of
 from precepts.pipelines.judging import open_judge, test_judge
 from precepts.pipelines.measure import OWN_TEST
 from precepts.pipelines.policy_diff import open_policy
 from precepts.pipelines.table_bench import Bench, Claim
-from precepts.pipelines.table_rows import TABLES
+from precepts.pipelines.table_forms import translated_cases
+from precepts.pipelines.table_rows import LANGUAGES, TABLES
 from precepts.runs import PLAN, Row, Run, file_digest
 from precepts.stats import matches
 from precepts.types import Evidence, Input
+
+MAX_TOKENS = 112
+"""Of a completion, where a model was not measured before; as `align` does."""
 
 
 class Table(NamedTuple):
@@ -46,7 +50,7 @@ class Table(NamedTuple):
 
 def table(
     name: str, target: str, *, policy: str | None = None, cases: str = OWN_TEST, model: str | None = None, clauses: Sequence[str] = (),
-    limit: int | None = None, max_tokens: int = 112, out: Path | None = None, judge: Judge | None = None,
+    limit: int | None = None, max_tokens: int | None = None, out: Path | None = None, judge: Judge | None = None,
     translations: Path | None = None, monitor: str | None = None,
 ) -> Table:  # fmt: skip
     """Makes one table of a run's model, or of any model with a policy and cases.
@@ -59,10 +63,10 @@ def table(
         model: Another model to ask on the run's cases, such as its untrained one.
         clauses: Only cases of these.
         limit: At most so many cases.
-        max_tokens: Longest completion.
+        max_tokens: Longest completion; by default as in what the run has measured of the model, whose answers are then used again.
         out: Where to keep it; by default `tables/NAME` in the run, or `runs/tables/NAME`.
         judge: Of what an answer did; by default that of `align eval`.
-        translations: For `languages`: a CSV file with the columns id (of a case), language, text.
+        translations: For `languages`: a CSV file with the columns id (of a case), language, text; by default that of the starter pack.
         monitor: For `monitor`: a judge that is shown the reasoning; by default the verdict in it is read.
 
     Raises:
@@ -79,10 +83,13 @@ def table(
     if clauses:
         known = {found.clause(one).id for one in clauses}
         chosen = [case for case in chosen if case.clauses and case.clauses[0] in known]
+    translations = starter_translations() if name == LANGUAGES and translations is None else translations
+    in_languages = read_table(translations) if translations else None
+    if name == LANGUAGES and in_languages is not None:
+        chosen = translated_cases(chosen, in_languages)
     chosen = sample(chosen, limit, seed=0, pairs=True)
     if not chosen:
         raise InputError("No case is left. Give other --cases or --clause.")
-    in_languages = read_table(translations) if translations else None
     watcher = open_judge(monitor, found) if monitor else None
     extra = {"translations": file_digest(translations)} if translations else {}
     extra |= {"monitor": monitor} if monitor else {}
@@ -95,6 +102,9 @@ def table(
     )
     weights = weights_of(ref)
     called = begun_name(home, ref, weights)
+    measured = _measured(own, weights) if own else []
+    before = fullest(measured, chosen)
+    max_tokens = max_tokens or (int(Run(before).plan["max_tokens"]) if before else MAX_TOKENS)
     home.begin(
         {
             "table": name,
@@ -107,8 +117,10 @@ def table(
         }
     )
     with home.locked():
-        known = _measured(own, ref) if own else None
-        bench = Bench(home, ref, called, found, chosen, max_tokens, judge or test_judge(), known, in_languages, watcher)
+        known = measured_before(before, weights) if before else None
+        bench = Bench(
+            home, ref, called, found, chosen, max_tokens, judge or test_judge(), [], known, in_languages, watcher
+        )
         rows, claims = TABLES[name](bench)
         home.write("rows", rows)
         evidence = _evidence(
@@ -119,11 +131,11 @@ def table(
     return Table(name, home.path, rows, evidence)
 
 
-def _measured(own: Run, ref: str) -> Known | None:
-    """The largest table of answers that the run holds of the same weights; rows of other prompts or lengths in it are not used."""
-    weights = weights_of(ref)
-    found = [measured_before(folder, weights) for folder in sorted((own.path / "eval").glob("*/*"))]
-    return max((one for one in found if one is not None), key=lambda one: len(one.rows), default=None)
+def _measured(own: Run, weights: str | None) -> list[Path]:
+    """The tables of answers that the run holds of the same weights; rows of other prompts or lengths in them are not used."""
+    return [
+        folder for folder in sorted((own.path / "eval").glob("*/*")) if measured_before(folder, weights) is not None
+    ]
 
 
 def _evidence(
