@@ -50,19 +50,7 @@ class ModelCells(NamedTuple):
 
     def rows(self) -> list[dict[str, Any]]:
         """The cells as records, as Evidence reads them."""
-        keys = [
-            "bin",
-            "score",
-            "expected",
-            "decision",
-            "rejected",
-            "outcome",
-            "correct",
-            "cost",
-            "near",
-            "stretch",
-            "count",
-        ]
+        keys = ["bin", "score", "expected", "decision", "rejected", "outcome", "correct", "cost", "near", "stretch", "count"]  # fmt: skip
         keys += [
             name for name in self.frame.columns if name.startswith("at_") or name in ("weight", "weight_sq", "cluster")
         ]
