@@ -55,4 +55,4 @@ def test_a_file_is_no_narrow_terminal(capsys: pytest.CaptureFixture[str]) -> Non
     table = grid("Arms", ("", *(f"arm {i}" for i in range(6))))
     table.add_row("refusal_rate", *[number(evidence())] * 6)
     show(lambda between: table)
-    assert capsys.readouterr().out.splitlines()[-1].count("0.50 [0.25, 0.75]") == 6
+    assert capsys.readouterr().out.rstrip().splitlines()[-1].count("0.50 [0.25, 0.75]") == 6

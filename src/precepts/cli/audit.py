@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
+from precepts.cli.numbers import console, grid, show
 from precepts.cli.spread import RayAddress, Workers
 from precepts.runs import Run, to_json
 
@@ -61,12 +61,11 @@ def monitor_(
     if as_json:
         print(to_json(done.document(), indent=1))
     else:
-        console = Console()
-        console.print(
+        console().print(
             f"{done.num_looks} looks, {done.num_rows:,} rows; chance of any false alarm, ever: {done.alpha:g}",
             markup=False,
         )
-        _table(console, "gaps watched", *monitor_table(done))
+        _table("gaps watched", *monitor_table(done))
     if any(one.certain_since is not None for one in done.watched):
         raise typer.Exit(1)
 
@@ -135,15 +134,15 @@ def _print(done: Audited) -> None:
     from precepts.audits import report_tables as text
 
     report = done.report
-    console = Console()
-    console.print(f"{report.decision.question}", markup=False)
-    console.print(
+    out = console()
+    out.print(f"{report.decision.question}", markup=False)
+    out.print(
         f"decided by {report.decision.decided.by}, {report.decision.decided.on}; frozen {report.frozen.at} "
         f"({report.frozen.sha256[:12]}{', just now' if report.frozen.fresh else ''})",
         markup=False,
     )
     for note in report.notes:
-        console.print(f"· {note}", markup=False)
+        out.print(f"· {note}", markup=False)
     few = {"labels": ("hit rate", "correct rejections", "d′", "criterion c", text.TITLES["log_cost_ratio"]),
            "model": ("outcome rate", "over-prediction", text.TITLES["threshold_outcome"], "AUC", "selection rate")}  # fmt: skip
     for grouping, part in dict.fromkeys((row.slice["grouping"], text.part_of(row)) for row in report.levels):
@@ -151,20 +150,19 @@ def _print(done: Audited) -> None:
         keep = [0, *(header.index(name) for name in few[report.kind] if name in header)]
         keep = keep if len(keep) > 1 else list(range(min(6, len(header))))
         _table(
-            console,
             f"by {grouping}{f', {part}' if part else ''}",
             [header[k] for k in keep],
             [[row[k] for k in keep] for row in rows],
         )
     if report.raters:
-        _table(console, "raters to look at", *text.rater_table(report.raters[:10]))
+        _table("raters to look at", *text.rater_table(report.raters[:10]))
     found = [one for one in report.findings if one.verdict == "outside margin"]
     if found:
-        _table(console, "outside margin", *_short(text.finding_table(found)))
+        _table("outside margin", *_short(text.finding_table(found)))
     counts = Counter(one.verdict for one in report.findings)
-    console.print("verdicts: " + (", ".join(f"{n} {name}" for name, n in counts.items()) or "no margin was decided"))
-    console.print(f"page:     {done.run.path / 'audit.html'}", markup=False)
-    console.print(f"verify:   precepts audit verify {done.run.path}", markup=False)
+    out.print("verdicts: " + (", ".join(f"{n} {name}" for name, n in counts.items()) or "no margin was decided"))
+    out.print(f"page:     {done.run.path / 'audit.html'}", markup=False)
+    out.print(f"verify:   precepts audit verify {done.run.path}", markup=False)
 
 
 def _short(table: tuple[list[str], list[list[str]]]) -> tuple[list[str], list[list[str]]]:
@@ -173,12 +171,13 @@ def _short(table: tuple[list[str], list[list[str]]]) -> tuple[list[str], list[li
     return [table[0][k] for k in keep], [[row[k] for k in keep] for row in table[1]]
 
 
-def _table(console: Console, title: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+def _table(title: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     from rich.text import Text
 
-    table = Table(title=title, title_justify="left")
-    for position, name in enumerate(header):
-        table.add_column(name, justify="left" if position == 0 else "right")
-    for row in rows:
-        table.add_row(*(Text(cell) for cell in row))
-    console.print(table)
+    def build(between: str) -> Table:
+        table = grid(title, header)
+        for row in rows:
+            table.add_row(*(Text(cell.replace(" [", f"{between}[")) for cell in row))
+        return table
+
+    show(build)

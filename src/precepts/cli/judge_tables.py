@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from rich.console import Console
+from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
+from precepts.cli.numbers import console
 from precepts.judges.card import JudgeCard
 from precepts.pipelines.rate import Rated
 from precepts.types import Evidence
@@ -27,10 +28,10 @@ def print_card(card: JudgeCard, path: Path) -> None:
     if card.policy:
         print(f"policy    {card.policy}")
     overall = [e for e in card.evidence if set(e.slice) == {"set", "question"}]
-    table = Table("", "value [95 % interval]", "n", "estimator")
+    table = Table("", "value [95 % interval]", "n", "estimator", box=SIMPLE_HEAD)
     for row in overall:
         table.add_row(_name(row), cell(row), count(row), row.estimator)
-    Console().print(table)
+    console().print(table)
     _print_slices([e for e in card.evidence if len(e.slice) == 3])
     for note in card.notes:
         print(f"note: {note}")
@@ -41,19 +42,19 @@ def _print_slices(evidence: Sequence[Evidence]) -> None:
     keys = list(dict.fromkeys((k, v) for e in evidence for k, v in e.slice.items() if k not in ("set", "question")))
     sliced = [key for key in keys if any(_has(e, key) and _name(e) in _SLICED for e in evidence)]
     if sliced:
-        table = Table("", *_SLICED)
+        table = Table("", *_SLICED, box=SIMPLE_HEAD)
         for key in sliced:
             found = {_name(e): e for e in evidence if _has(e, key)}
             cells = [f"{cell(found[name])} n={count(found[name])}" if name in found else "–" for name in _SLICED]
             table.add_row(f"{key[0]} {key[1]}", *cells)
-        Console().print(table)
+        console().print(table)
     rest = [e for e in evidence if _name(e) not in (*_SLICED, "cohens_kappa")]
     if rest:
-        table = Table("", "", "value [95 % interval]", "n")
+        table = Table("", "", "value [95 % interval]", "n", box=SIMPLE_HEAD)
         for row in rest:
             where = " ".join(f"{k} {v}" for k, v in row.slice.items() if k not in ("set", "question"))
             table.add_row(_name(row), where, cell(row), count(row))
-        Console().print(table)
+        console().print(table)
 
 
 def _has(row: Evidence, key: tuple[str, str]) -> bool:
@@ -87,11 +88,11 @@ _PROMISES = {
 def print_rates(found: Rated) -> None:
     """The raw rate and its corrections, each with what it rests on; why one cannot be had stands below."""
     print(f"{found.name}: share that {found.question}")
-    table = Table("", "value [95 % interval]", "n", "holds")
+    table = Table("", "value [95 % interval]", "n", "holds", box=SIMPLE_HEAD)
     for one in found.rates:
         how = one.evidence.claim.rpartition("_rate_")[2]
         table.add_row(how, cell(one.evidence), count(one.evidence), _PROMISES[how])
-    Console().print(table)
+    console().print(table)
     for one in found.rates:
         if one.why:
             print(f"{one.evidence.claim.rpartition('_rate_')[2]}: {one.why}")

@@ -16,12 +16,12 @@ NO_TERMINAL = 200
 """Columns of a table that goes into a file or a pipe, where nothing has to be cut."""
 
 
-def number(row: Evidence | None, between: str = " ") -> str:
-    """The value with its interval, signed if it is a difference; a dash where there is none."""
+def number(row: Evidence | None, between: str = " ", *, digits: int = 2) -> str:
+    """The value with its interval, signed if it is a difference to a baseline; a dash where there is none."""
     if row is None or row.value is None:
         return "–"
     interval = f"{between}[{row.low:.2f}, {row.high:.2f}]" if row.low is not None and row.high is not None else ""
-    return f"{row.value:{'+' if row.baseline else ''}.2f}{interval}"
+    return f"{row.value:{'+' if row.baseline else ''}.{digits}f}{interval}"
 
 
 def counted(row: Evidence | None) -> str:
@@ -68,3 +68,4 @@ def show(build: Callable[[str], Table], *, stderr: bool = False) -> None:
     table = build(" ")
     natural = Measurement.get(out, out.options.update(max_width=10_000), table).maximum
     out.print(table if natural <= out.width else build("\n"))
+    out.print()

@@ -89,10 +89,8 @@ def _print_tables(name: str, evidence: Sequence[Evidence]) -> None:
     rates, differences = ([e for e in overall if (e.baseline is None) == plain] for plain in (True, False))
     if rates:
         show(lambda between: _table(f"{name} (95 % intervals)", rates, between))
-        print()
     if differences:
         show(lambda between: _differences(f"{name}, paired differences (95 % intervals)", differences, between))
-        print()
 
 
 def _table(title: str, overall: Sequence[Evidence], between: str) -> Table:

@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
+from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from precepts.cli import w2s_chess
+from precepts.cli.numbers import console, grid, show
 from precepts.cli.spread import RayAddress, Workers
 from precepts.cli.w2s_cells import cell
 from precepts.runs import Run, to_json
@@ -63,7 +64,8 @@ def run(
         print(to_json({"v": 1, "run": str(out), "evidence": found}, indent=1))
         return
     for name in dict.fromkeys(e.slice["task"] for e in found):
-        Console().print(_table(name, [e for e in found if e.slice["task"] == name]))
+        rows_of = [e for e in found if e.slice["task"] == name]
+        show(lambda between, name=name, rows_of=rows_of: _table(name, rows_of, between))
     print(f"page:     {out / 'w2s.html'}")
     print(f"evidence: {out / 'evidence.jsonl'}")
 
@@ -87,7 +89,8 @@ def smoke(
         print(to_json({"v": 1, "run": str(out), "seconds": round(seconds, 1), "evidence": found}, indent=1))
         return
     for name in dict.fromkeys(e.slice["task"] for e in found):
-        Console().print(_table(name, [e for e in found if e.slice["task"] == name]))
+        rows_of = [e for e in found if e.slice["task"] == name]
+        show(lambda between, name=name, rows_of=rows_of: _table(name, rows_of, between))
     print(f"page:     {out / 'w2s.html'}")
     print(f"took:     {seconds:.0f} s")
 
@@ -121,15 +124,19 @@ def ladder(
     if as_json:
         print(to_json({"v": 1, "run": str(out), "evidence": found, "ladder": read}, indent=1))
         return
-    table = Table(title=f"{task} (95 % intervals over seeds and rows)", title_justify="left")
-    for column in ("supervisor", "student", "arm", "accuracy", "PGR", "matches on truth, parameters"):
-        table.add_column(column)
     others = {(e.claim, *e.slice.values()): e for e in found if e.claim in ("w2s/pgr", "w2s/matched_size")}
-    for e in found:
-        if e.claim == "w2s/accuracy" and e.slice["arm"] not in ("naive-early", "guarded"):
-            pgr, worth = (others.get((f"w2s/{claim}", *e.slice.values())) for claim in ("pgr", "matched_size"))
-            table.add_row(e.slice["weak"], e.slice["strong"], e.slice["arm"], cell(e), cell(pgr), matched_text(worth))
-    Console().print(table)
+
+    def build(between: str) -> Table:
+        columns = ("supervisor", "student", "arm", "accuracy", "PGR", "matches on truth, parameters")
+        table = grid(f"{task} (95 % intervals over seeds and rows)", columns)
+        for e in found:
+            if e.claim == "w2s/accuracy" and e.slice["arm"] not in ("naive-early", "guarded"):
+                pgr, worth = (others.get((f"w2s/{claim}", *e.slice.values())) for claim in ("pgr", "matched_size"))
+                shown = (cell(e, between), cell(pgr, between), matched_text(worth))
+                table.add_row(e.slice["weak"], e.slice["strong"], e.slice["arm"], *shown)
+        return table
+
+    show(build)
     print(f"page:     {out / 'ladder.html'}")
     print(f"evidence: {out / 'evidence.jsonl'}")
 
@@ -152,10 +159,10 @@ def task(
         if as_json:
             print(to_json({"v": 1, "tasks": listed}, indent=1))
             return
-        table = Table("task", "what", "role", "licence")
+        table = Table("task", "what", "role", "licence", box=SIMPLE_HEAD)
         for row in listed:
             table.add_row(row["name"], row["title"], row["role"], row["licence"])
-        Console().print(table)
+        console().print(table)
         return
     found = load_task(name)
     examples, test, rest = pool(found, rows=None)
@@ -184,8 +191,7 @@ def methods() -> None:
         print(f"{found.name:<18} {found.title}")
 
 
-def _table(name: str, evidence: list[Evidence]) -> Table:
-    table = Table(title=f"{name} (95 % intervals over seeds and rows)", title_justify="left")
+def _table(name: str, evidence: list[Evidence], between: str) -> Table:
     columns = {
         "accuracy": "accuracy",
         "PGR": "pgr",
@@ -194,12 +200,11 @@ def _table(name: str, evidence: list[Evidence]) -> Table:
     }
     if not any(e.claim == "w2s/gain_over_zero_shot" for e in evidence):
         del columns["above zero-shot"]
-    for column in ("", *columns):
-        table.add_column(column, justify="left" if not column else "right", no_wrap=not column)
+    table = grid(f"{name} (95 % intervals over seeds and rows)", ("", *columns))
     by_arm: dict[str, dict[str, Evidence]] = {}
     for row in evidence:
         if "supervisor" not in row.slice:
             by_arm.setdefault(row.slice["arm"], {})[row.claim.removeprefix("w2s/")] = row
     for arm, rows in by_arm.items():
-        table.add_row(arm, *(cell(rows.get(claim)) for claim in columns.values()))
+        table.add_row(arm, *(cell(rows.get(claim), between) for claim in columns.values()))
     return table

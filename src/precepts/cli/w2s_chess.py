@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
+from precepts.cli.numbers import grid, show
 from precepts.cli.w2s_cells import cell
 from precepts.runs import Run, to_json
 
@@ -61,12 +61,15 @@ def run(
     if as_json:
         print(to_json({"v": 1, "run": str(out), "evidence": found}, indent=1))
         return
-    table = Table(title="chess (95 % intervals over seeds and puzzles)", title_justify="left")
-    claims = ("accuracy", "legality", "gain_over_zero_shot", "pgr")
-    for column in ("", "best move", "legal", "above zero-shot", "PGR"):
-        table.add_column(column, justify="left" if not column else "right", no_wrap=not column)
     overall = {(e.slice["arm"], e.claim.removeprefix("w2s/")): e for e in found if len(e.slice) == 2}
-    for arm in dict.fromkeys(arm for arm, _ in overall):
-        table.add_row(arm, *(cell(overall.get((arm, claim))) for claim in claims))
-    Console().print(table)
+
+    def build(between: str) -> Table:
+        columns = ("", "best move", "legal", "above zero-shot", "PGR")
+        table = grid("chess (95 % intervals over seeds and puzzles)", columns)
+        for arm in dict.fromkeys(arm for arm, _ in overall):
+            claims = ("accuracy", "legality", "gain_over_zero_shot", "pgr")
+            table.add_row(arm, *(cell(overall.get((arm, claim)), between) for claim in claims))
+        return table
+
+    show(build)
     print(f"evidence: {out / 'evidence.jsonl'}")
