@@ -131,7 +131,7 @@ def test_every_point_verifies_and_the_page_draws_one_figure_a_group(tmp_path: Pa
 
 
 def test_a_rank_is_set_against_everyone_at_the_same_scores(record: Record):
-    decision = record(score="rank")
+    decision = record(score="rank", cut=5.0)
     frame = _frame().with_columns(score=pl.col("score") * 10)
     curves = audit_model(model_cells(frame.lazy(), decision, where="t"), decision, SOURCE, model="m").curves
     found = points(curves, "group", "")

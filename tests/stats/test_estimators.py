@@ -32,6 +32,7 @@ ROWS = st.lists(ROW, min_size=1, max_size=40)
 FAST = {"resamples": 60}
 NEEDED = {
     "judge_corrected@1": {"num_flagged": 27, "num_positive": 30, "num_passed": 24, "num_negative": 30},
+    "group_cost@1": {"costs": [1.0]},
     "crossed_matched_size@1": {"sizes": {"b": 10.0, "c": 100.0}},
 }
 BOUNDS = {"rate": (0, 1), "auc": (0, 1), "mean": (0, 1), "difference": (-1, 1)}

@@ -263,8 +263,8 @@ class _Rows(NamedTuple):
 def _evidence(table: _Rows, claims: Mapping[str, _Column], *, set_name: str, seed: str | None) -> list[Evidence]:
     """Every arm's mean, and its differences to the untrained arm and to the policy in the prompt.
 
-    Over seeds, both seeds and cases are resampled; of one seed, Wilson's interval and a paired difference. A claim that no row of an arm
-    knows (what a model without reasoning cites) is left out.
+    Over seeds, both seeds and cases are resampled; of one seed, Wilson's interval and a paired difference. What no row of an arm
+    knows of what is added (what a model without reasoning cites) is left out; an arm none of whose answers came stands there without a number.
     """
     out: list[Evidence] = []
     for claim, column in claims.items():
@@ -275,7 +275,8 @@ def _evidence(table: _Rows, claims: Mapping[str, _Column], *, set_name: str, see
                 score, other = f"{claim}.{arm}", f"{claim}.{baseline}"
                 if baseline == arm or (baseline is not None and baseline not in table.arms):
                     continue
-                if not table.known(score, where) or (baseline is not None and not table.known(other, where)):
+                compared = [score] if baseline is None else [score, other]
+                if claim in _ADDED and not all(table.known(one, where) for one in compared):
                     continue
                 params: dict[str, Any] = {"score": score, **({"score_b": other} if baseline else {})}
                 if seed is None:

@@ -54,7 +54,7 @@ def matched_size(student_R: FloatArray, truth_RK: FloatArray, sizes_K: FloatArra
     with np.errstate(invalid="ignore", divide="ignore"):
         share = np.where(high > low, (student_R - low) / (high - low), 1.0)
     share = np.where(first == 0, 1.0, np.clip(share, 0.0, 1.0))
-    return np.exp(logs[below] + share * (logs[first] - logs[below]))
+    return np.clip(np.exp(logs[below] + share * (logs[first] - logs[below])), sizes_K[0], sizes_K[-1])
 
 
 @estimator("crossed_matched_size", version=1, params=("sizes", "resamples"))

@@ -33,6 +33,8 @@ class PuzzleSettings(Frozen):
     check_nodes: int = 8_000
     margin: int = 200
     """Centipawns by which the best move beats the second."""
+    winning: int = 400
+    """Centipawns from which the second move wins too: such a position has two answers, whatever the lead of one, and is no puzzle."""
     plain_share: float = 0.3
     """Share kept of puzzles that a search of depth 1 solves, most of which are recaptures."""
     blunder_rate: float = 0.15
@@ -48,10 +50,14 @@ class Made(NamedTuple):
 
 
 class Choice(NamedTuple):
-    """A position searched: the best move, its lead over the second in centipawns, and the smallest depth from which it stays best."""
+    """A position searched: the best move, its lead over the second and what that one is worth, both in centipawns.
+
+    `depth` is the smallest from which the best move stays the best.
+    """
 
     best: str
     lead: int
+    second: int
     depth: int
 
 
@@ -130,7 +136,11 @@ def search(player: chess.engine.SimpleEngine, board: chess.Board, *, nodes: int,
         return None
     best = scores[1][1]
     depth = next((d + 1 for d in sorted(best_by_depth, reverse=True) if best_by_depth[d] != best), min(best_by_depth))
-    return Choice(best, scores[1][0] - scores[2][0], depth)
+    return Choice(best, scores[1][0] - scores[2][0], scores[2][0], depth)
+
+
+def _single(choice: Choice, settings: PuzzleSettings) -> bool:
+    return choice.lead >= settings.margin and choice.second < settings.winning
 
 
 def _game(player: chess.engine.SimpleEngine, rng: random.Random, name: str, settings: PuzzleSettings) -> Made:
@@ -149,10 +159,10 @@ def _game(player: chess.engine.SimpleEngine, rng: random.Random, name: str, sett
             board.push(next(iter(board.legal_moves)))
             continue
         fen = board.fen()
-        if choice.lead >= settings.margin:
+        if _single(choice, settings):
             checked = search(player, board, nodes=settings.check_nodes, game=name)
             kept = checked is not None and (checked.depth > 1 or rng.random() < settings.plain_share)
-            if checked is not None and checked.best == choice.best and checked.lead >= settings.margin and kept:
+            if checked is not None and checked.best == choice.best and _single(checked, settings) and kept:
                 puzzles.append(Puzzle(fen, checked.best, checked.depth, name))
         moves.append(GameMove(fen, choice.best, name))
         blunders = rng.random() < settings.blunder_rate
