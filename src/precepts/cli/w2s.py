@@ -63,10 +63,7 @@ def run(
     if as_json:
         print(to_json({"v": 1, "run": str(out), "evidence": found}, indent=1))
         return
-    for name in dict.fromkeys(e.slice["task"] for e in found):
-        rows_of = [e for e in found if e.slice["task"] == name]
-        show(lambda between, name=name, rows_of=rows_of: _table(name, rows_of, between))
-    print(f"page:     {out / 'w2s.html'}")
+    _print_tasks(found, out)
     print(f"evidence: {out / 'evidence.jsonl'}")
 
 
@@ -88,10 +85,7 @@ def smoke(
     if as_json:
         print(to_json({"v": 1, "run": str(out), "seconds": round(seconds, 1), "evidence": found}, indent=1))
         return
-    for name in dict.fromkeys(e.slice["task"] for e in found):
-        rows_of = [e for e in found if e.slice["task"] == name]
-        show(lambda between, name=name, rows_of=rows_of: _table(name, rows_of, between))
-    print(f"page:     {out / 'w2s.html'}")
+    _print_tasks(found, out)
     print(f"took:     {seconds:.0f} s")
 
 
@@ -189,6 +183,13 @@ def methods() -> None:
 
     for found in METHODS.values():
         print(f"{found.name:<18} {found.title}")
+
+
+def _print_tasks(found: list[Evidence], out: Path) -> None:
+    for name in dict.fromkeys(e.slice["task"] for e in found):
+        rows_of = [e for e in found if e.slice["task"] == name]
+        show(lambda between, name=name, rows_of=rows_of: _table(name, rows_of, between))
+    print(f"page:     {out / 'w2s.html'}")
 
 
 def _table(name: str, evidence: list[Evidence], between: str) -> Table:
