@@ -21,7 +21,7 @@ model: install
 demo: model
 	$(RUN) align starter --limit 5000 --out runs/demo
 
-# What docs/results/main-job.md holds: three seeds, fine-tuned, reinforced, and reinforced alone; then all arms paired. Some four hours on two cores; goes on where it stopped.
+# What docs/results/main-job.md holds: three seeds, fine-tuned, reinforced, and reinforced alone; then all arms paired. Hours on two cores; goes on where it stopped.
 results: model
 	for s in 0 1 2; do $(RUN) align data starter --seed $$s --out runs/s$$s && $(RUN) align sft runs/s$$s && $(RUN) align rl runs/s$$s && $(RUN) align rl runs/s$$s --start base || exit 1; done
 	$(RUN) align ablate runs/s0 runs/s1 runs/s2 --limit 320 --out runs/ablation
