@@ -17,11 +17,12 @@ pytest.importorskip("chess")
 pytest.importorskip("torch")
 
 import chess
+import chess.engine
 import torch
 
 from precepts.w2s.chess_experiment import chess_pool, chess_split
 from precepts.w2s.chess_model import Fitting, Reader, Size, encode, fit, move_number, position_text, probabilities
-from precepts.w2s.engine_puzzles import PuzzleSettings, engine_path, make_puzzles
+from precepts.w2s.engine_puzzles import PuzzleSettings, engine_path, is_single, make_puzzles, search
 from precepts.w2s.losses import confidence, naive
 from precepts.w2s.puzzles import Puzzle, read_games, read_puzzles, strata
 
@@ -176,6 +177,16 @@ def test_made_puzzles_have_one_best_move_and_are_the_same_for_a_seed(engine):
     assert all(chess.Board(m.fen).is_legal(chess.Move.from_uci(m.move)) for made in first for m in made.moves)
 
 
+@pytest.mark.parametrize(("winning", "single"), [(400, False), (401, True)])
+def test_a_position_with_two_winning_moves_is_no_puzzle(engine, winning, single):
+    queen_or_rook = chess.Board("4k3/8/8/3q1r2/4P3/8/8/4K3 w - - 0 1")
+    with chess.engine.SimpleEngine.popen_uci(engine) as player:
+        choice = search(player, queen_or_rook, nodes=1)
+    assert choice is not None
+    assert (choice.best, choice.lead, choice.second) == ("e4d5", 400, 400)
+    assert is_single(choice, PuzzleSettings(winning=winning)) is single
+
+
 def test_a_program_that_is_no_engine_is_refused():
     with pytest.raises(InputError, match="UCI engine"):
         next(make_puzzles("/bin/false", puzzles=1, seed=0))
@@ -187,7 +198,6 @@ def test_the_engines_puzzles_are_confirmed(tmp_path):
     except MissingError as error:
         pytest.skip(str(error))
     puzzles = [p for made in make_puzzles(path, puzzles=2, seed=1) for p in made.puzzles]
-    import chess.engine
 
     with chess.engine.SimpleEngine.popen_uci(path, timeout=300) as player:
         for puzzle in puzzles[:2]:

@@ -139,7 +139,8 @@ def search(player: chess.engine.SimpleEngine, board: chess.Board, *, nodes: int,
     return Choice(best, scores[1][0] - scores[2][0], scores[2][0], depth)
 
 
-def _single(choice: Choice, settings: PuzzleSettings) -> bool:
+def is_single(choice: Choice, settings: PuzzleSettings) -> bool:
+    """Whether the best move is the only answer: it leads by the margin, and the second does not win."""
     return choice.lead >= settings.margin and choice.second < settings.winning
 
 
@@ -159,10 +160,10 @@ def _game(player: chess.engine.SimpleEngine, rng: random.Random, name: str, sett
             board.push(next(iter(board.legal_moves)))
             continue
         fen = board.fen()
-        if _single(choice, settings):
+        if is_single(choice, settings):
             checked = search(player, board, nodes=settings.check_nodes, game=name)
             kept = checked is not None and (checked.depth > 1 or rng.random() < settings.plain_share)
-            if checked is not None and checked.best == choice.best and _single(checked, settings) and kept:
+            if checked is not None and checked.best == choice.best and is_single(checked, settings) and kept:
                 puzzles.append(Puzzle(fen, checked.best, checked.depth, name))
         moves.append(GameMove(fen, choice.best, name))
         blunders = rng.random() < settings.blunder_rate
