@@ -198,7 +198,6 @@ def test_the_engines_puzzles_are_confirmed(tmp_path):
     except MissingError as error:
         pytest.skip(str(error))
     puzzles = [p for made in make_puzzles(path, puzzles=2, seed=1) for p in made.puzzles]
-
     with chess.engine.SimpleEngine.popen_uci(path, timeout=300) as player:
         for puzzle in puzzles[:2]:
             board = chess.Board(puzzle.fen)
