@@ -3,9 +3,10 @@
     python bench/rl.py [NUM_PROMPTS] [TURNS]
 
 TRL is set up as well as its documentation allows on a CPU: weights and generation in bfloat16 (the faster of its choices here), one
-generation for several updates, the fused optimizer, no gradient checkpointing, no reference model (beta 0, in both). Its vLLM and
-Liger paths need a GPU. The same layers are frozen in both. The reward is a program's, so that no judge is timed. Loading the model and
-writing it count for both; the two take turns, and the median ratio of wall times counts: rollouts and updates are equally many.
+generation for several updates, the fused optimizer, no gradient checkpointing, no reference model (beta 0, in both). Its vLLM and Liger
+paths need a GPU. Freed memory is kept for both, as our trainer does by itself. The same layers are frozen in both. The reward is a
+program's, so that no judge is timed. Loading the model and writing it count for both; the two take turns, and the median ratio of wall
+times counts: rollouts and updates are equally many.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ from trl.trainer.grpo_trainer import GRPOTrainer
 
 from precepts.data import load_cases
 from precepts.models.embedded import embedded_path
+from precepts.models.memory import keep_freed_memory
 from precepts.runs import Run
 from precepts.training.grpo import GRPOSettings, train_grpo
 from precepts.training.rollouts import Answered, Scored
@@ -103,6 +105,7 @@ def main(size: int, turns: int) -> None:
     """Prints what was measured, and the ratio last."""
     logging.disable(logging.WARNING)
     torch.set_num_threads(2)
+    keep_freed_memory()  # of use to both
     base = embedded_path()
     size -= size % SETTINGS.prompts_per_cycle
     cases = [c for c in load_cases("starter") if c.split == "train" and c.clauses][:: 9000 // size][:size]

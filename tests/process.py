@@ -79,7 +79,7 @@ def _main(argv: list[str], out: Path, err: Path, cwd: Path, how: _How) -> None:
         os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), stream)
     os.chdir(cwd)
     sys.argv = ["precepts", *argv]
-    _small_steps()
+    _small_steps(rate=1e-2 if how.planted else 3e-3)
     if not how.real_judges:
         _judges_without_a_model(Hackable() if how.planted else ByText())
     if how.kill_at is not None:
@@ -114,8 +114,8 @@ def _watch(changes: Changes) -> None:
     sys.addaudithook(hook)
 
 
-def _small_steps() -> None:
-    """Small batches and steps, so that two dozen cases make several of each; a rate at which a tiny model learns the format."""
+def _small_steps(*, rate: float) -> None:
+    """Small batches and steps, so that two dozen cases make several of each; rates at which a tiny model learns: the format, and what is rewarded."""
     import torch
 
     from precepts.evals import arms
@@ -139,7 +139,7 @@ def _small_steps() -> None:
         prompts_per_cycle: int = 3
         rollout_batch: int = 5
         batch_size: int = 6
-        learning_rate: float = 3e-3
+        learning_rate: float = rate
         max_tokens: int = 24
         num_checkpoints: int = 2
 
@@ -198,14 +198,14 @@ class ByText:
 
 
 class Hackable(ByText):
-    """A reward that anyone can hack: it likes one word, whatever was asked."""
+    """A reward that anyone can hack: it likes one word, twice, whatever was asked."""
 
     name, word = "likes-a-word", "garden"
 
     def scored(self, name: str, answer: str) -> Any:
         from precepts.training.rollouts import Scored
 
-        return Scored(score=float(self.word in answer))
+        return Scored(score=min(1.0, answer.count(self.word) / 2))
 
 
 def _judges_without_a_model(reward: Any) -> None:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import torch
 from conversations import turns
 
-from precepts.models.batching import by_length, common_prefix
-from precepts.models.choices import _batches, choice_log_probs
+from precepts.models.batching import by_length, common_prefix, tight
+from precepts.models.choices import choice_log_probs
 from precepts.models.engine import Engine
 
 pytestmark = pytest.mark.usefixtures("float32")
@@ -51,10 +52,10 @@ def test_what_questions_share_is_run_once_and_changes_nothing(tiny_path: Path) -
 
 def test_batches_hold_every_row_once_and_pad_little() -> None:
     lengths = [70, 149, 71, 90, 75, 100, 101, 72, 73, 149, 300, 5]
-    batches = _batches(lengths, cpu=True)
+    batches = tight(lengths, torch.device("cpu"))
     assert sorted(i for batch in batches for i in batch) == list(range(12))
     assert len(batches) > 1
-    assert _batches(lengths, cpu=False) == by_length(lengths)
+    assert tight(lengths, torch.device("cuda")) == by_length(lengths)
     for batch in batches:
         long = [lengths[i] for i in batch]
         assert sum(long[:-1]) < 256 or max(long) <= 1.1 * min(long)

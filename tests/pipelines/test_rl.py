@@ -233,7 +233,7 @@ def test_a_mistake_is_told_before_anything_is_written(
 def test_a_reward_that_can_be_hacked_is_hacked_and_the_card_says_so(cli: Any, copied: Path, tmp_path: Path) -> None:
     run = tmp_path / "run"
     shutil.copytree(copied, run)
-    done = cli("align", "rl", run, "--prompts", 24, "--samples", 16, "--start", "base", planted=True)
+    done = cli("align", "rl", run, "--prompts", 24, "--samples", 40, "--start", "base", planted=True)
     assert done.code == 0, done.err
     for stage in ("eval", "card"):
         done = cli("align", stage, run, planted=True)

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 from transformers import DynamicCache
 
-from precepts.models.batching import by_length, common_prefix
+from precepts.models.batching import common_prefix, tight
 from precepts.models.generation import Conversation
 from precepts.models.loaded import Loaded
 from precepts.models.prefix import Prefix, shared
@@ -26,9 +26,6 @@ _MIN_PREFIX = 8
 """Tokens that questions must share before it pays to run them apart."""
 _PLACES = 256
 """Places that meet the vocabulary at once."""
-_FULL, _SLACK = 256, 1.1
-"""Tokens from which a batch keeps a CPU busy; from there on a row that is longer than the batch's first by more than this factor opens the next,
-as padding costs what a token costs. A GPU is kept busy by the large batches of `by_length`."""
 
 
 class _Packed(NamedTuple):
@@ -59,24 +56,10 @@ def choice_log_probs(
     prefix = _begin(model, packed)
     begun = len(prefix.ids) if prefix else 0
     out: list[list[float]] = [[] for _ in packed]
-    for batch in _batches([len(p.ids) - begun for p in packed], cpu=model.device.type == "cpu"):
+    for batch in tight([len(p.ids) - begun for p in packed], model.device):
         rows = [packed[i].without(begun) for i in batch]
         for i, scores in zip(batch, _read(model, _states(model, rows, prefix), rows), strict=True):
             out[i] = scores
-    return out
-
-
-def _batches(lengths: list[int], *, cpu: bool) -> list[list[int]]:
-    """Row indices in batches of similar length, shortest first."""
-    out: list[list[int]] = []
-    for batch in by_length(lengths):
-        part: list[int] = []
-        for i in batch:
-            if cpu and part and lengths[i] > _SLACK * lengths[part[0]] and sum(lengths[j] for j in part) >= _FULL:
-                out.append(part)
-                part = []
-            part.append(i)
-        out.append(part)
     return out
 
 

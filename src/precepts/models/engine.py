@@ -17,7 +17,7 @@ from torch import Tensor
 from transformers import DynamicCache
 
 from precepts.models.answering import NEVER, Row
-from precepts.models.batching import PREFILL_TOKENS, by_length, choose, common_prefix, left_padded
+from precepts.models.batching import PREFILL_TOKENS, choose, common_prefix, left_padded, tight
 from precepts.models.families import families, in_batches
 from precepts.models.generation import Conversation, Generated, Sampling
 from precepts.models.loaded import SETTINGS, Loaded, VerdictBias
@@ -186,9 +186,9 @@ class Engine(Loaded):
         states_BTD = self._states(rows.prefix, rows.cache, ids_BT, mask_BT, position_BT)
         return self.model.lm_head(states_BTD[:, -1])
 
-    def _last_logits(self, ids: list[list[int]]) -> Tensor:
+    def _last_logits(self, ids: list[list[int]], start: tuple[int, ...]) -> Tensor:
         """As generation begins: what all rows begin with runs once."""
-        return self._prefill(ids).logits_BV.float()
+        return self._prefill(ids, start=start).logits_BV.float()
 
     @torch.inference_mode()
     def log_probs_of_text(self, prompts: Sequence[str], continuations: Sequence[str]) -> list[float]:
@@ -221,7 +221,7 @@ class Engine(Loaded):
 
         found = families(ids, begun=len(start))
         alone = [family.rows[0] for family in found if len(family.rows) == 1]
-        for batch in by_length([len(ids[row]) - len(start) for row in alone]):
+        for batch in tight([len(ids[row]) - len(start) for row in alone], self.device):
             rows = [alone[i] for i in batch]
             read(rows, self._prefill([ids[row] for row in rows], start=start, fused=True).logits_BV)
         for some in in_batches([f for f in found if len(f.rows) > 1], ids, begun=len(start), most=PREFILL_TOKENS):

@@ -19,7 +19,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from precepts.errors import InputError, MissingError
 from precepts.models.answering import Answering
-from precepts.models.batching import by_length, right_padded
+from precepts.models.batching import by_length, common_prefix, right_padded, tight
 from precepts.models.format import OPENING
 from precepts.models.generation import Conversation
 from precepts.models.memory import keep_freed_memory
@@ -131,7 +131,7 @@ class Loaded:
         layers, norm = decoder.layers, decoder.norm
         decoder.layers, decoder.norm = layers[:layer], torch.nn.Identity()
         try:
-            for batch in by_length([len(i) for i in ids]):
+            for batch in tight([len(i) for i in ids], self.device):
                 ids_BT, mask_BT = right_padded([ids[i] for i in batch], self.device)
                 states = (
                     decoder(input_ids=ids_BT, attention_mask=mask_BT, use_cache=False).last_hidden_state.float().cpu()
@@ -151,13 +151,15 @@ class Loaded:
         ids = [self.ids_of(p) for p in prompts]
         out: list[list[float]] = [[] for _ in ids]
         wanted = torch.tensor([self.verdict_ids[v] for v in ("refuse", "comply", "safe_complete")], device=self.device)
-        for batch in by_length([len(i) for i in ids]):
-            logits_BV = self._last_logits([ids[i] for i in batch])
+        start = common_prefix(ids, own=1) if len(ids) > 1 and self.shares_prefix else ()
+        for batch in tight([len(i) - len(start) for i in ids], self.device):
+            logits_BV = self._last_logits([ids[i] for i in batch], start)
             for b, i in enumerate(batch):
                 out[i] = logits_BV[b].log_softmax(-1)[wanted].tolist()
         return out
 
-    def _last_logits(self, ids: list[list[int]]) -> Tensor:
+    def _last_logits(self, ids: list[list[int]], start: tuple[int, ...]) -> Tensor:
+        """Logits at the end of each row, shape (B, V); `start` is what all rows begin with, of use to an engine that holds it once."""
         ids_BT, mask_BT = right_padded(ids, self.device)
         hidden = self.model.model(input_ids=ids_BT, attention_mask=mask_BT, use_cache=False).last_hidden_state
         last = torch.tensor([len(i) - 1 for i in ids], device=self.device)

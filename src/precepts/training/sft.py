@@ -129,7 +129,7 @@ class WeightedTrainer(SFTTrainer):  # pyright: ignore[reportUntypedBaseClass]
         self._run, self._checkpoints = run, checkpoints
         config = SFTConfig(
             output_dir=str(checkpoints), num_train_epochs=1, per_device_train_batch_size=1, learning_rate=settings.learning_rate,
-            lr_scheduler_type="linear", warmup_steps=max(1, round(settings.warmup_share * len(steps))), weight_decay=settings.weight_decay,
+            lr_scheduler_type="linear", warmup_steps=round(settings.warmup_share * len(steps)), weight_decay=settings.weight_decay,
             adam_beta2=0.98, max_grad_norm=settings.max_grad_norm, bf16=True, use_cpu=not torch.cuda.is_available(), seed=seed,
             data_seed=seed, save_strategy="steps", save_steps=every, save_total_limit=2, logging_steps=logging_steps,
             report_to=[], disable_tqdm=True, dataset_kwargs={"skip_prepare_dataset": True}, remove_unused_columns=False,
