@@ -92,7 +92,7 @@ def train(
     )
     lengths, pairs = [len(t.ids) for t in examples], [t.pair for t in examples]
     steps = plan_steps(lengths, batch_size=batch_size, epochs=epochs, seed=seed, pairs=pairs)
-    warmup = max(1, round(warmup_share * len(steps)))
+    warmup = round(warmup_share * len(steps))
     model.train()
     for number, indices in enumerate(steps):
         for group in optimizer.param_groups:
