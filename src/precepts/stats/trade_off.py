@@ -113,7 +113,7 @@ def trade_off(
         cost_ratio: The decided C_FP / C_FN.
         sampled: What the interval generalises to: other raters (`a`), items (`b`), `both`; or every rating alone (`rows`).
     """
-    gradient, value, n = np.zeros(found.z.size), 0.0, 0
+    gradient, value, n, curved = np.zeros(found.z.size), 0.0, 0, 0.0
     for arm, weight in weights.items():
         if not found.totals[arm].all():
             return None
@@ -123,13 +123,15 @@ def trade_off(
             return None
         value += weight * one[0]
         gradient[2 * arm : 2 * arm + 2] = weight * np.array(one[1:])
+        if statistic == "log_cost_ratio":  # (z_FA² − z_H²) / 2 is flat where a rate is a half: there the next term is the variance
+            curved += weight**2 * float(np.sum(found.floor[arm] ** 2)) / 2
     base = float(np.sum(gradient**2 * np.where(gradient != 0, found.floor.ravel(), 0.0)))
     alone = float(gradient @ found.covariance.row @ gradient)
     effect, df = 1.0, math.inf
     if sampled != "rows" and alone > 1e-300:
         variance, df = found.covariance.variance(gradient, sampled=sampled)
         effect = max(1.0, variance / alone)
-    return TradeOff(value, math.sqrt(base * effect), df, n, effect, gradient)
+    return TradeOff(value, math.sqrt(base * effect + curved * effect**2), df, n, effect, gradient)
 
 
 def rate_interval(hits: float, total: float, effect: float, *, level: float) -> Interval:

@@ -6,10 +6,19 @@ import json
 import shutil
 from pathlib import Path
 
+from precepts.models.loaded import SETTINGS
 from precepts.runs import file_digest, write_atomic
 
 SEAL = "digests.json"
 """In a checkpoint that was written to its end: each file's sha256."""
+
+
+def is_trained(run: Path) -> bool:
+    """Whether a run's model was written to its end; checkpoints that a kill left beside it then are removed."""
+    trained = (run / "model" / "model.safetensors").exists() and (run / "model" / SETTINGS).exists()
+    if trained:
+        shutil.rmtree(run / "checkpoints", ignore_errors=True)
+    return trained
 
 
 def seal(checkpoint: Path) -> None:
