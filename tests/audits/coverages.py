@@ -23,7 +23,7 @@ from precepts.stats import (
     trading,
     wilson_interval,
 )
-from precepts.stats.confusion import Method, confusion_replicates, quantiles_of, range_interval
+from precepts.stats.confusion import Method, confusion_replicates, quantiles_of, range_of_rates
 from precepts.stats.costs import CostSide, cost_metric
 from precepts.stats.group_auc import auc_against, auc_of_counts
 from precepts.stats.ratios import gap_difference_interval, normal_interval
@@ -240,8 +240,8 @@ def range_of_groups(n: int, rate: float, runs: int, seed: int) -> tuple[float, f
     for _ in range(runs):
         yes = rng.binomial(n, rate, 5).astype(float)
         counts = np.stack([n - yes, yes, np.zeros(5), np.zeros(5)], axis=1)
-        drawn = confusion_replicates(counts, ("selection_rate",), replicates=300, seed=int(rng.integers(1 << 30)))
-        limits.append(range_interval(yes / n, drawn.groups[:, :, 0], level=0.95)[1:])
+        seed = int(rng.integers(1 << 30))
+        limits.append(range_of_rates(counts, "selection_rate", level=0.95, draws=500, seed=seed)[1:])
     return _share(limits, 0.0)
 
 

@@ -17,7 +17,14 @@ from precepts.audits.multicalibration import multicalibration_error
 from precepts.errors import InputError
 from precepts.stats.bootstrap import bca_interval
 from precepts.stats.calibration_curve import cumulative_error
-from precepts.stats.confusion import MEASURES, confusion_replicates, measure_counts, quantiles_of, range_interval
+from precepts.stats.confusion import (
+    MEASURES,
+    confusion_replicates,
+    measure_counts,
+    quantiles_of,
+    range_interval,
+    range_of_rates,
+)
 
 pd = pytest.importorskip("pandas")
 
@@ -110,6 +117,38 @@ def test_the_range_of_equal_groups_holds_zero_at_its_level(seed):
 
 
 @pytest.mark.parametrize("seed", [0, 1, 2])
+@pytest.mark.parametrize("sizes", [(200, 200, 200, 200, 1), (200, 200, 200, 5, 3), (20,) * 5, (200,) * 5])
+def test_the_range_of_equal_groups_holds_zero_however_small_they_are(sizes, seed):
+    rng, n, runs = np.random.default_rng(seed), np.array(sizes), 150
+    for rate in (0.1, 0.4):
+        held = 0
+        for yes in rng.binomial(n, rate, (runs, len(n))).astype(float):
+            counts = np.stack([n - yes, yes, 0 * yes, 0 * yes], axis=1)
+            held += range_of_rates(counts, "selection_rate", level=0.95, draws=400, seed=seed)[1] <= 0
+        assert held / runs >= 0.95 - 3 * math.sqrt(0.05 * 0.95 / runs)
+
+
+def test_a_frame_with_a_group_of_one_row_does_not_call_it_unlike_the_others():
+    outcome, group = [0, 0, 0, 1] * 50 + [1], ["a", "b"] * 100 + ["one"]
+    found = GroupMetrics(
+        metrics={"rate": "selection_rate", "slow": lambda y, p: float(np.mean(p))}, y_true=outcome, y_pred=outcome,
+        sensitive_features=pd.Series(group), n_boot=200, ci_quantiles=[0.025, 0.975],
+    )  # fmt: skip
+    limits = found.difference_interval()
+    assert limits.loc["rate", "difference"] == limits.loc["slow", "difference"] == 1.0
+    assert limits.loc["rate", "low"] < 0.6  # with two rates of 0 and 0.5, one row of 1 says little
+    assert found.paths == {"rate": "cells", "slow": "rows"}
+
+
+def test_the_range_of_a_ratio_that_is_a_function_of_a_rate_and_of_one_group():
+    counts = np.array([[50.0, 5, 5, 40], [50, 10, 10, 30], [3, 0, 0, 0]])
+    value, low, high = range_of_rates(counts, "f1", level=0.95)
+    assert value == pytest.approx(40 / 45 - 30 / 40)
+    assert 0 <= low < value < high <= 1
+    assert all(math.isnan(one) for one in range_of_rates(counts[2:], "f1", level=0.95))
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
 def test_the_range_of_unequal_groups_is_covered(seed):
     rng, held, runs = np.random.default_rng(seed), 0, 200
     rates = np.array([0.1, 0.3, 0.35, 0.5])
@@ -183,3 +222,15 @@ def test_a_segment_that_is_over_predicted_is_found_and_a_calibrated_score_is_not
     found = multicalibration_error(wrong, groups=["a", "b"])
     assert found.p < 1e-4
     assert found.worst.values == {"a": "2", "b": "1"}
+
+
+def test_replicates_without_a_row_of_the_measure_do_not_bias_bca():
+    counts = np.array([[20.0, 1, 5, 1], [400, 20, 100, 20]])
+    drawn = confusion_replicates(counts, ("precision",), replicates=4000, seed=0).groups
+    assert 0.05 < np.isnan(drawn[:, 0, 0]).mean() < 0.3
+    kept = drawn[~np.isnan(drawn[:, 0, 0])]
+    shares = (0.025, 0.5, 0.975)
+    every, some = (
+        quantiles_of(one[:, :1], shares, counts=counts[:1], names=("precision",), method="bca") for one in (drawn, kept)
+    )
+    assert every == pytest.approx(some)

@@ -15,7 +15,13 @@ from precepts.audits import Decision
 from precepts.audits.monitor import look
 from precepts.cli import app
 from precepts.errors import InputError
-from precepts.stats.e_process import difference_sequence, log_betting, log_e_difference
+from precepts.stats.e_process import (
+    difference_sequence,
+    log_betting,
+    log_e_difference,
+    log_likelihood,
+    log_likelihood_at,
+)
 from precepts.types import Input
 
 SOURCE = Input(path="batches.jsonl", sha256="0")
@@ -139,3 +145,42 @@ def test_the_command_adds_batches_counts_each_once_and_verifies(tmp_path: Path, 
     assert "added before" in str(again.exception)
     verified = CliRunner().invoke(app, ["audit", "verify", str(out)])
     assert verified.exit_code == 0, verified.output
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"columns": {"weight": "w"}}, {"columns": {"stage": "s"}}, {"membership": {"group": {"a": "p", "b": "q"}}}, {"classes": ["x", "y"]}],
+)  # fmt: skip
+def test_what_the_monitor_would_pass_over_is_refused_before_the_record_is_frozen(changes, tmp_path, record_file):
+    path = record_file(margins={"selection_rate": 0.05}, **changes)
+    found = CliRunner().invoke(app, ["audit", "monitor", str(tmp_path / "t.csv"), "--decision", str(path)])
+    assert isinstance(found.exception, InputError)
+    assert "the monitor has no form for" in str(found.exception)
+    assert not (tmp_path / "decision.frozen.json").exists()
+
+
+@pytest.mark.parametrize(
+    "pair",
+    [
+        ((7.0, 24.0), (12.0, 24.0)),
+        ((0.0, 5.0), (5.0, 5.0)),
+        ((300.0, 1000.0), (200.0, 1000.0)),
+        ((1.0, 1.0), (0.0, 900.0)),
+    ],
+)
+@pytest.mark.parametrize("difference", [-1.0, -0.4, -0.01, 0.0, 0.2, 0.77, 1.0])
+def test_the_best_pair_of_rates_with_a_difference_is_found(pair, difference):
+    from scipy.optimize import minimize_scalar
+
+    one, other = pair
+    rates = np.linspace(max(0.0, -difference), min(1.0, 1 - difference), 4001)
+    best = max(log_likelihood(min(1.0, max(0.0, r + difference)), *one) + log_likelihood(r, *other) for r in rates)
+    found = log_likelihood_at(difference, one, other)
+    assert found >= best - 1e-12
+    if np.isfinite(best) and abs(difference) < 1:
+        low, high = float(rates[0]), float(rates[-1])
+        searched = minimize_scalar(
+            lambda r: -(log_likelihood(min(1.0, max(0.0, r + difference)), *one) + log_likelihood(r, *other)), bounds=(low, high),
+            method="bounded", options={"xatol": 1e-12},
+        )  # fmt: skip
+        assert found == pytest.approx(max(best, -searched.fun), abs=1e-6)

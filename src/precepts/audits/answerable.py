@@ -20,6 +20,27 @@ _FORMS: Mapping[str, str] = {
 }
 
 
+_TAKEN = (
+    "bin", "score", "score_sum", "expected", "decision", "rejected", "outcome", "correct", "cost", "near", "stretch", "segment", "lowest",
+    "weight", "weight_sq", "bad_weights", "cluster", "raw outcome", "raw decision", "known", "error", "absolute", "squared", "exposure", "merit",
+)  # fmt: skip
+"""Columns of a model's cells, which no group can be called by; `count` is one of labels too."""
+
+
+def check_names(kind: str, decision: Decision) -> None:
+    """Checks that no group column is called as a column of cells is.
+
+    Raises:
+        InputError: If one is.
+    """
+    taken = ("count", *(_TAKEN if kind == "model" else ()))
+    if found := [name for name in decision.groups if name in taken or (kind == "model" and name.startswith("at_"))]:
+        raise InputError(
+            f"A group column cannot be called {found[0]!r}, as counted cells have a column of that name. Call it otherwise in the table and "
+            f"in `groups`, such as {found[0]}_group."
+        )
+
+
 def check_answerable(kind: str, decision: Decision) -> list[str]:
     """What the page must say of margins and bars that are for the other kind of audit.
 
@@ -28,6 +49,7 @@ def check_answerable(kind: str, decision: Decision) -> list[str]:
     Raises:
         InputError: If the record asks this kind of audit for what it cannot measure as the record stands.
     """
+    check_names(kind, decision)
     if kind == "labels":
         other = [name for name in decision.margins if name not in LABEL_MARGINS]
         other += [name for name in decision.minimum if name in _MODEL_BARS]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any, NamedTuple
@@ -85,6 +86,8 @@ def model_cells(
     require(table, wanted, where=where)
     schema = table.collect_schema()
     if not schema[columns.score].is_numeric():
+        if table.head(1).collect().is_empty():
+            raise InputError.at(where, None, "has no rows; an audit needs some")
         raise InputError.at(where, None, f"the score {columns.score!r} is text; give numbers")
     counter: Spread = over if pieces else here
     pieces = pieces or [table]
@@ -93,6 +96,8 @@ def model_cells(
     high = max((high for _, high in ranges if high is not None), default=None)
     if low is None or high is None:
         raise InputError.at(where, None, f"has no row with a score in {columns.score!r}; an audit needs some")
+    if not (math.isfinite(low) and math.isfinite(high)):
+        raise InputError.at(where, None, f"a score in {columns.score!r} is infinite; give numbers, or leave it empty")
     if decision.score == "probability" and not (low >= 0 and high <= 1):
         raise InputError.at(
             where,
@@ -139,8 +144,8 @@ def _added(counted: Sequence[pl.DataFrame]) -> pl.DataFrame:
     """The counts of several tables as those of one."""
     if len(counted) == 1:
         return counted[0]
-    sums = ["count", "score_sum", "weight", "weight_sq"]
     whole = pl.concat(counted, how="vertical_relaxed")
+    sums = [name for name in ("count", "score_sum", "weight", "weight_sq", "bad_weights") if name in whole.columns]
     keys = [name for name in whole.columns if name not in (*sums, "lowest")]
     return whole.group_by(keys).agg(pl.col(sums).sum(), pl.col("lowest").min())
 
@@ -175,6 +180,9 @@ def _count(table: pl.LazyFrame, *, decision: Decision, bounds: tuple[float, floa
         pl.len().cast(pl.Int64).alias("count"), pl.col("__score").sum().alias("score_sum"), pl.col("__score").min().alias("lowest"),
         pl.col("__weight").sum().alias("weight"), (pl.col("__weight") ** 2).sum().alias("weight_sq"),
     ]  # fmt: skip
+    if columns.weight:
+        w = pl.col("__weight").fill_nan(None)
+        sums.append((w.is_null() | (w < 0) | w.is_infinite()).sum().cast(pl.Int64).alias("bad_weights"))
     rows = table.select(*keys, score.alias("__score"), weight.alias("__weight"))
     return rows.group_by(names).agg(sums).collect(engine="streaming")
 
@@ -184,7 +192,7 @@ def _read(
 ) -> tuple[pl.DataFrame, tuple[str, ...]]:
     """Counted cells with values as audits read them: groups as text, outcomes and decisions as 1 and 0."""
     columns = decision.columns
-    if columns.weight and bool((counted["weight"].is_null() | (counted["weight"] < 0)).any()):
+    if columns.weight and counted["bad_weights"].sum():
         raise InputError.at(where, None, f"a weight in {columns.weight!r} is missing or negative")
     if columns.cluster and bool(counted["cluster"].is_null().any()):
         raise InputError.at(
@@ -209,7 +217,7 @@ def _read(
         decided = binary(
             "raw decision",
             raw,
-            columns.positive if decision.classes else (),
+            columns.positive if decision.classes or not _plain(schema[columns.decision]) else (),
             distinct(counted.lazy(), "raw decision"),
             where=f"{where}, column {columns.decision!r}",
         )
@@ -218,6 +226,11 @@ def _read(
     near = (pl.col("score") - threshold).abs() <= decision.window
     at = [(pl.col("score") >= t).cast(pl.Int64).alias(act_at(t)) for t in decision.thresholds]
     return frame.with_columns(decided.alias("decision"), near.alias("near"), *at).collect(), groupings
+
+
+def _plain(dtype: pl.DataType) -> bool:
+    """Whether a decision is read as 0 and 1 whatever the words for outcomes are: numbers and booleans, not texts."""
+    return dtype.is_numeric() or dtype == pl.Boolean
 
 
 def _by_group(decision: Decision, groupings: tuple[str, ...], values: Mapping[str, float]) -> pl.Expr:

@@ -8,6 +8,7 @@ people, in YAML. The audit is empirical and answers only what the record asks: t
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
@@ -212,6 +213,10 @@ class Decision(Frozen):
             return self.costs
         assert self.threshold is not None, "checked when the record was read"
         return Costs(false_positive=self.threshold, false_negative=1 - self.threshold)
+
+    def costs_of_any(self, groups: Sequence[str]) -> Costs:
+        """The costs of what belongs to several groups, as an intersection does: those of the last that has its own."""
+        return self.costs_of(next((name for name in reversed(self.costs_by_group) if name in groups), ""))
 
     def acts_from(self, group: str) -> float:
         """The score from which the system acts on a group: the risk that its costs imply, or the cut where scores are ranks."""

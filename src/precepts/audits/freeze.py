@@ -8,6 +8,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from pydantic import ValidationError
+
 from precepts.audits.decision import Decision
 from precepts.errors import DigestError, InputError
 from precepts.runs import to_json, write_atomic
@@ -44,8 +46,16 @@ def freeze(decision: Decision, path: Path) -> Frozen:
         if hashlib.sha256(to_json(old).encode()).hexdigest() != sha256:
             raise DigestError(f"{target}: was edited: its record does not have the digest it states; restore it")
         # A record frozen before a key was known says its default, so what is compared is what both mean.
-        if Decision.model_validate(old).digest != decision.digest:
-            old = json.loads(to_json(Decision.model_validate(old)))
+        try:
+            meant = Decision.model_validate(old)
+        except ValidationError as error:
+            raise InputError.at(
+                target,
+                None,
+                f"holds a record that this version does not know ({error.errors()[0]['msg']}); use the one it was frozen with",
+            ) from None
+        if meant.digest != decision.digest:
+            old = json.loads(to_json(meant))
             changed = ", ".join(sorted(key for key in record.keys() | old.keys() if record.get(key) != old.get(key)))
             raise DigestError(
                 f"{path}: changed since it was frozen at {at}: {changed}. Numbers may have been seen since. Restore it; or "

@@ -71,7 +71,8 @@ def label_cells(table: pl.LazyFrame, decision: Decision, *, where: str) -> Label
     frame, groupings = with_groups(table.with_columns(*asked.values()), decision)
     answer = f"__{views(decision)[0].label}"
     pairs = (
-        frame.group_by(columns.rater, columns.item)
+        frame.filter(pl.col(columns.rater).is_not_null() & pl.col(columns.item).is_not_null())
+        .group_by(columns.rater, columns.item)
         .agg(n=pl.len(), answers=pl.col(answer).drop_nulls().n_unique())
         .select((pl.col("n") - 1).sum().alias("again"), (pl.col("answers") > 1).sum().alias("both"))
         .collect()
@@ -128,6 +129,11 @@ def _right(row: Mapping[str, Any]) -> int | None:
 
 def _text(value: object) -> str | None:
     return None if value is None else str(value)
+
+
+def count_raters(cells: Sequence[Mapping[str, Any]]) -> int:
+    """How many raters there are; a rating without one is of a rater of its own."""
+    return len({k if cell["rater"] is None else (cell["rater"],) for k, cell in enumerate(cells)})
 
 
 def ratings(cells: Sequence[Mapping[str, Any]], grouping: str, names: Sequence[str], view: View) -> Ratings:

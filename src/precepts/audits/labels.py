@@ -8,15 +8,16 @@ context for d′, instructions for c.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from precepts.audits.decision import Decision
-from precepts.audits.label_cells import SAMPLED, LabelCells, View, ratings, views
+from precepts.audits.label_cells import SAMPLED, LabelCells, View, count_raters, ratings, views
 from precepts.audits.label_pooling import pooled_levels, spread_rows
-from precepts.audits.tables import is_missing
-from precepts.audits.verdicts import Finding, Verdict, above, adjusted, times_more, within
+from precepts.audits.tables import JOINED, is_missing
+from precepts.audits.verdicts import Finding, Verdict, above, adjusted, at_bar, times_more, within
 from precepts.errors import InputError
 from precepts.stats import Statistic, Trading, max_t_critical, metric_of, nearest_correlation, trade_off, trading
 from precepts.stats.crossed import Sampled
@@ -99,6 +100,7 @@ class _Grouping:
         self.ratings: Ratings = ratings(kept, grouping, self.names, view)
         self.found: Trading = trading(self.ratings, len(self.names))
         self.sampled: Sampled = SAMPLED[decision.generalise_to]
+        self.why_not = alone(decision, num_raters=count_raters(kept))
         self.unscored = {
             name: num_unscored_in([self._row(row) for row in rows if row["groups"][grouping] == name])
             for name in self.all
@@ -135,7 +137,7 @@ class _Grouping:
             "arm": f"groups.{self.grouping}", "statistic": statistic, "of": self.names[arm], "sampled": sampled or self.sampled,
         }  # fmt: skip
         if statistic in ("log_cost_ratio", "excess_criterion"):
-            params["cost_ratio"] = self.decision.costs_of(self.names[arm]).ratio
+            params["cost_ratio"] = self.decision.costs_of_any(self.names[arm].split(JOINED)).ratio
             if self.decision.prevalence is not None:
                 params["prevalence"] = self.decision.prevalence
         return params
@@ -227,33 +229,40 @@ class _Grouping:
         return out
 
     def bars(self) -> list[Finding]:
-        """Each group against the minimum quality of service. All groups passing needs no correction: every one must."""
+        """Each group against the minimum quality of service: see `at_bar`."""
         out: list[Finding] = []
         for name, bar in self.decision.minimum.items():
             if name not in _BARS:
                 continue
             for arm in range(len(self.names)):
-                row, _ = self._evidence(_BARS[name], arm, level=1 - 2 * self.decision.alpha)  # one-sided at alpha
-                verdict = above(row.low, row.high, bar)
-                more = _bar_times_more(row, bar, self.decision) if verdict == "not enough data" else None
+                row = at_bar(partial(self._row_of, _BARS[name], arm), bar, self.decision, number=len(self.names))
+                verdict = "not enough data" if self.why_not else above(row.low, row.high, bar)
+                more = (
+                    _bar_times_more(row, bar, self.decision)
+                    if verdict == "not enough data" and not self.why_not
+                    else None
+                )
                 out.append(
                     Finding(kind="bar", measure=name, grouping=self.grouping, group=self.names[arm], evidence=row, margin=bar,
-                            verdict=verdict, times_more=more, reason="" if row.n else "no such rating in this group")
+                            verdict=verdict, times_more=more, reason=self.why_not if row.n else "no such rating in this group")
                 )  # fmt: skip
         return out
 
+    def _row_of(self, statistic: Statistic, arm: int, *, level: float) -> Evidence:
+        return self._evidence(statistic, arm, level=level)[0]
+
     def _finding(self, kind: Any, measure: str, row: Evidence, estimate: Any, margin: float) -> Finding:
-        verdict: Verdict = within(row.low, row.high, margin)
+        verdict: Verdict = "not enough data" if self.why_not else within(row.low, row.high, margin)
         more = None
         p = 2 * NORMAL.cdf(-abs(estimate.value) / estimate.error) if np.isinf(estimate.df) else _student_p(estimate)
-        if verdict == "not enough data" and row.low is not None and row.high is not None:
+        if verdict == "not enough data" and not self.why_not and row.low is not None and row.high is not None:
             half = (row.high - row.low) / 2
             more = times_more(
                 estimate.value, half, margin, critical=max(half / estimate.error, 1.0), power=self.decision.power
             )
         return Finding(
             kind=kind, measure=measure, grouping=self.grouping, group=self.names[row_arm(self.names, row)], evidence=row,
-            margin=margin, verdict=verdict, p=p, times_more=more,
+            margin=margin, verdict=verdict, p=None if self.why_not else p, times_more=more, reason=self.why_not,
         )  # fmt: skip
 
 
@@ -271,8 +280,15 @@ def _student_p(estimate: Any) -> float:
 def _bar_times_more(row: Evidence, bar: float, decision: Decision) -> float | None:
     if row.value is None or row.low is None or row.high is None:
         return None
-    critical = critical_t(1 - 2 * decision.alpha, df=10_000)
+    critical = critical_t(row.level, df=10_000)
     return times_more(row.value, (row.high - row.low) / 2, bar, critical=critical, power=decision.power)
+
+
+def alone(decision: Decision, *, num_raters: int) -> str:
+    """Why no verdict can be about other raters, where there is but one and the record asks for others; empty where it can."""
+    if num_raters > 1 or decision.generalise_to not in ("raters", "raters and items"):
+        return ""
+    return "one rater cannot speak for others; a record with `generalise_to: items` asks about this one"
 
 
 def _groups_without_gold(cells: LabelCells) -> list[Group]:

@@ -15,7 +15,15 @@ import polars as pl
 
 from precepts.audits.confusion import Confusion, confusion_counts, group_text
 from precepts.errors import InputError, MissingError
-from precepts.stats.confusion import MEASURES, Method, Replicates, confusion_replicates, quantiles_of, range_interval
+from precepts.stats.confusion import (
+    MEASURES,
+    Method,
+    Replicates,
+    confusion_replicates,
+    quantiles_of,
+    range_interval,
+    range_of_rates,
+)
 from precepts.stats.distributions import FloatArray
 
 Metric = str | Callable[..., float]
@@ -78,7 +86,7 @@ class GroupMetrics:
         rows = _rows(table, self.counts, features) if slow else None
         self._groups, self._overall = self._values(counted, slow, rows)
         self._drawn = self._draw(counted, slow, rows, n_boot, random_state) if n_boot else None
-        self._counted = counted
+        self._counted, self._seed = counted, random_state
         self._method: Method = ci_method
 
     def _values(self, counted: Mapping[str, str], slow: Mapping[str, Any], rows: _Rows | None) -> tuple[Any, Any]:
@@ -167,9 +175,20 @@ class GroupMetrics:
             return self._series(np.nanmin(self._groups, axis=0) / np.nanmax(self._groups, axis=0))
 
     def difference_interval(self, level: float = 0.95) -> Any:
-        """`difference()` with limits that hold at `level`, 0 included where groups are equal: a frame, one row a measure."""
+        """`difference()` with limits that hold at `level`, 0 included where groups are equal: a frame, one row a measure.
+
+        Groups may be as small as they come. Of a function that counts cannot give (`paths`) limits are the bootstrap's, and
+        hold where every group has tens of rows.
+        """
         drawn = self._replicates().groups
-        found = [range_interval(self._groups[:, k], drawn[:, :, k], level=level) for k in range(len(self._names))]
+        found = [
+            range_of_rates(
+                self.counts.counts, self._counted[name], level=level, draws=max(2000, len(drawn)), seed=self._seed
+            )
+            if name in self._counted
+            else range_interval(self._groups[:, k], drawn[:, :, k], level=level)
+            for k, name in enumerate(self._names)
+        ]
         return self._pandas.DataFrame(found, index=list(self._names), columns=["difference", "low", "high"])
 
     def _replicates(self) -> Replicates:

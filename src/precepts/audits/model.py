@@ -8,6 +8,7 @@ not. Both are shown, and verdicts are given only where the record set a margin.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,9 +17,10 @@ from precepts.audits.cells import ModelCells, contrasted
 from precepts.audits.decision import Decision
 from precepts.audits.measures import TRUE_NEGATIVE, Measure, described, dispersed, measures, reliability
 from precepts.audits.sums import GroupSums
-from precepts.audits.tables import JOINED
-from precepts.audits.verdicts import BETWEEN, SPREADS, Finding, above, adjusted, times_more, within
+from precepts.audits.tables import JOINED, MEMBERSHIP
+from precepts.audits.verdicts import BETWEEN, SPREADS, Finding, above, adjusted, at_bar, times_more, within
 from precepts.stats import max_t_critical, nearest_correlation, pooled_rates, wilson_interval
+from precepts.stats.clustered import effective_wilson
 from precepts.stats.distributions import NORMAL, critical_z
 from precepts.stats.pooled import MOST_GROUPS, no_rate, pooled_metric
 from precepts.types import Evidence, Input, Metric
@@ -107,15 +109,24 @@ class _Grouping:
             for mask in (np.ones_like(outcome), outcome == 1, near == 1, unscored)
         )
         out: list[ModelGroup] = []
+        shares = [self._share(place, n) for place in range(len(n))]
         for place, name in enumerate(self.names):
-            low, high = wilson_interval(n[place], sum(n), level=1 - self.decision.alpha)
             out.append(
                 ModelGroup(
-                    self.grouping, name, n[place], positive[place], close[place], lacking[place], n[place] / sum(n), low, high,
+                    self.grouping, name, n[place], positive[place], close[place], lacking[place], *shares[place],
                     self.decision.population.get(self.grouping, {}).get(name), contrasted(name),
                 )
             )  # fmt: skip
         return out
+
+    def _share(self, place: int, n: list[int]) -> tuple[float, float, float]:
+        """A group's share of all rows with its limits; where rows stand once for each group they may belong to, by probability."""
+        level = 1 - self.decision.alpha
+        if self.decision.columns.weight != MEMBERSHIP:
+            return n[place] / sum(n), *wilson_interval(n[place], sum(n), level=level)
+        sizes = self.sums.total(self.sums.column("weight"))
+        share = float(sizes[place] / sizes.sum()) if sizes.sum() > 0 else 0.0
+        return share, *effective_wilson(share, max(n), level=level)
 
     def _evidence(self, measure: Measure, name: str, *, level: float, gap: bool = False) -> Evidence:
         """One number from the sums, which the registry's estimator makes again from the cells."""
@@ -228,6 +239,8 @@ class _Grouping:
         if large or self.decision.columns.weight:
             return sidak
         covariance = self.sums.covariance([(m, name) for m in self.measures for name in self.decided])
+        if not covariance.size:  # nothing varies on any side
+            return sidak
         return min(sidak, max_t_critical(nearest_correlation(covariance), level=1 - self.decision.alpha))
 
     def findings(self, contrasts: list[Evidence]) -> list[Finding]:
@@ -258,7 +271,7 @@ class _Grouping:
         ]
 
     def bars(self) -> list[Finding]:
-        """Every group against the minimum quality of service, one-sided at alpha."""
+        """Every group against the minimum quality of service: see `at_bar`."""
         out: list[Finding] = []
         for name, bar in self.decision.minimum.items():
             measure = next((m for m in [*self.measures, TRUE_NEGATIVE] if m.name == name), None)
@@ -266,7 +279,7 @@ class _Grouping:
                 continue  # of an audit of labels, and the page says so
             for group in self.decided:
                 make = self._drawn_together if self._pools(name) else self._evidence
-                row = make(measure, group, level=1 - 2 * self.decision.alpha)
+                row = at_bar(partial(make, measure, group), bar, self.decision, number=len(self.decided))
                 verdict = above(row.low, row.high, bar)
                 out.append(
                     Finding(kind="bar", measure=name + "_pooled" * self._pools(name), grouping=self.grouping, group=group, evidence=row, margin=bar,

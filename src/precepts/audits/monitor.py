@@ -12,12 +12,14 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+import polars as pl
 
+from precepts.audits.answerable import check_names
 from precepts.audits.cells import contrasted, model_cells
 from precepts.audits.decision import Decision, load_decision
 from precepts.audits.freeze import freeze
 from precepts.audits.measures import Measure, kept, measures
-from precepts.audits.tables import read_table
+from precepts.audits.tables import read_table, unreadable
 from precepts.errors import InputError
 from precepts.runs import Run, command_line, file_digest, to_json, write_atomic
 from precepts.stats import estimate
@@ -72,7 +74,7 @@ def monitor(sources: Sequence[str], *, decision: Path, out: Path) -> Monitored:
     """Adds tables as batches, in order, and looks at all batches so far.
 
     Raises:
-        InputError: If a table was added before, or the record has no margin that can be watched.
+        InputError: If a table was added before, or the record has no margin that can be watched or asks for what the monitor has not.
     """
     record = load_decision(decision)
     watchable = [name for name in WATCHED if name != "calibration" or record.score == "probability"]
@@ -82,6 +84,19 @@ def monitor(sources: Sequence[str], *, decision: Path, out: Path) -> Monitored:
         raise InputError(
             f"{decision}: the monitor takes rows as independent; leave `cluster` out, and one row a cluster in the tables."
         )
+    columns = record.columns
+    lacking = {
+        "columns.weight": columns.weight,
+        "columns.stage": columns.stage,
+        "membership": record.membership,
+        "classes": record.classes,
+    }
+    if asked := [name for name, value in lacking.items() if value]:
+        raise InputError(
+            f"{decision}: the monitor has no form for {', '.join(asked)}, and would count rows as if the record did not say so. Leave it out; "
+            "of stages or classes, watch each in a table, a record and a run of its own."
+        )
+    check_names("model", record)
     frozen, run = freeze(record, decision), Run(out)
     with run.locked():
         run.begin({"audit": "monitor", "decision_sha256": record.digest})
@@ -92,7 +107,10 @@ def monitor(sources: Sequence[str], *, decision: Path, out: Path) -> Monitored:
             if any(cell["sha256"] == digest for cell in cells):
                 raise InputError(f"{source} was added before; a row counts once. Leave it out.")
             number = max((int(cell["batch"]) for cell in cells), default=0) + 1
-            found = model_cells(table, record, where=source).rows()
+            try:
+                found = model_cells(table, record, where=source).rows()
+            except pl.exceptions.ComputeError as error:
+                raise unreadable(source, error) from None
             fresh = [{"batch": number, "source": source, "sha256": digest, **row} for row in found]
             run.append("batches", fresh)
             cells = [*cells, *fresh]

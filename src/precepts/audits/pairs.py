@@ -12,13 +12,14 @@ import polars as pl
 
 from precepts.audits.decision import Decision
 from precepts.audits.tables import is_missing, require, with_groups
-from precepts.audits.verdicts import Finding, within
+from precepts.audits.verdicts import Finding, times_more, within
 from precepts.stats import estimate
+from precepts.stats.distributions import critical_z
 from precepts.types import Evidence, Input
 
 
 def pair_rows(table: pl.LazyFrame, decision: Decision, *, where: str) -> list[dict[str, Any]]:
-    """One row a text: its pair, groups and score.
+    """One row a text: its pair, groups and score; a text without a pair has no score, as it is compared with nothing.
 
     Raises:
         InputError: If a column is missing.
@@ -27,8 +28,8 @@ def pair_rows(table: pl.LazyFrame, decision: Decision, *, where: str) -> list[di
     assert pair is not None, "a record without pairs has none to read"
     require(table, [pair, decision.columns.score, *decision.groups], where=where)
     frame, groupings = with_groups(table, decision)
-    score = pl.col(decision.columns.score).cast(pl.Float64).fill_nan(None).alias("__score")
-    found = frame.select(pl.col(pair).cast(pl.String).alias("__pair"), score, *groupings).collect()
+    score = pl.when(pl.col(pair).is_not_null()).then(pl.col(decision.columns.score).cast(pl.Float64).fill_nan(None))
+    found = frame.select(pl.col(pair).cast(pl.String).alias("__pair"), score.alias("__score"), *groupings).collect()
     return [
         {"pair": row["__pair"], "groups": {name: row[name] for name in groupings}, "score": row["__score"]}
         for row in found.iter_rows(named=True)
@@ -59,10 +60,15 @@ def audit_pairs(
             margin = decision.margins.get("counterfactual")
             if margin is not None:
                 verdict = within(row.low, row.high, margin)
-                reason = "" if row.value is not None else "no pair has this group and another"
+                reason = "" if row.low is not None else "pairs that do not vary, or one pair, cannot say"
+                reason = reason if row.value is not None else "no pair has this group and another"
+                more = None
+                if verdict == "not enough data" and None not in (row.value, row.low, row.high):
+                    half = ((row.high or 0) - (row.low or 0)) / 2
+                    more = times_more(row.value or 0, half, margin, critical=critical_z(level), power=decision.power)
                 found = Finding(
                     kind="gap", measure="counterfactual", grouping=grouping, group=name, evidence=row, margin=margin, verdict=verdict,
-                    reason=reason,
+                    times_more=more, reason=reason,
                 )  # fmt: skip
                 findings.append(found)
     return evidence, findings

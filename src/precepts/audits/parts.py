@@ -8,7 +8,7 @@ from typing import NamedTuple
 import polars as pl
 
 from precepts.audits.decision import Decision
-from precepts.audits.tables import require, with_membership
+from precepts.audits.tables import MISSING, require, with_membership
 
 
 class Part(NamedTuple):
@@ -29,8 +29,8 @@ class Part(NamedTuple):
 def parts(table: pl.LazyFrame, decision: Decision, *, where: str, pieces: Sequence[pl.LazyFrame] = ()) -> list[Part]:
     """The table by stage and by class, as the record has them; stages in the order in which they first occur.
 
-    A stage's rows are those that reached it; its `decision` says which went on. A class's scores stand in `score_CLASS`, and
-    its outcome is that class against the rest.
+    A stage's rows are those that reached it; its `decision` says which went on. Rows without one are the stage `(missing)`. A
+    class's scores stand in `score_CLASS`, and its outcome is that class against the rest.
     """
     pieces = tuple(with_membership(piece, decision, where=where)[0] for piece in pieces)
     table, decision = with_membership(table, decision, where=where)
@@ -38,12 +38,12 @@ def parts(table: pl.LazyFrame, decision: Decision, *, where: str, pieces: Sequen
     out = [Part({}, table, decision, pieces)]
     if columns.stage is not None:
         require(table, [columns.stage], where=where)
-        names = table.select(pl.col(columns.stage).cast(pl.String).unique(maintain_order=True)).collect().to_series()
+        stage = pl.col(columns.stage).cast(pl.String).fill_null(MISSING)
+        names = table.select(stage.unique(maintain_order=True)).collect().to_series()
         own = decision.model_copy(update={"columns": columns.model_copy(update={"stage": None})})
-        chosen = [name for name in names.to_list() if name is not None]
         out = []
-        for one in chosen:
-            of_stage = pl.col(columns.stage).cast(pl.String) == one
+        for one in names.to_list():
+            of_stage = stage == one
             out.append(Part({"stage": one}, table.filter(of_stage), own, tuple(p.filter(of_stage) for p in pieces)))
     if decision.classes:
         every: list[Part] = []

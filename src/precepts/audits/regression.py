@@ -10,10 +10,11 @@ import polars as pl
 
 from precepts.audits.decision import Decision
 from precepts.audits.model import ModelAudit, ModelGroup
-from precepts.audits.tables import is_missing, require, with_groups
-from precepts.audits.verdicts import BETWEEN, SPREADS, Finding, adjusted, within
+from precepts.audits.tables import MEMBERSHIP, is_missing, require, with_groups
+from precepts.audits.verdicts import BETWEEN, SPREADS, Finding, adjusted, times_more, within
 from precepts.errors import InputError
 from precepts.stats import estimate, wilson_interval
+from precepts.stats.clustered import effective_wilson
 from precepts.stats.distributions import NORMAL, critical_z
 from precepts.stats.moments import SUM_KEYS
 from precepts.types import Evidence, Input
@@ -110,11 +111,11 @@ def audit_errors(
         for name in names:
             n = sum(row["count"] for row in rows if row["groups"][grouping] == name)
             unscored = sum(row["count"] for row in rows if row["groups"][grouping] == name and row["error"] is None)
-            low, high = wilson_interval(n, total, level=1 - decision.alpha)
+            found = n / total, *wilson_interval(n, total, level=1 - decision.alpha)
+            if decision.columns.weight == MEMBERSHIP:
+                found = _share(rows, grouping, name, level=1 - decision.alpha)
             share = decision.population.get(grouping, {}).get(name)
-            out.groups.append(
-                ModelGroup(grouping, name, n, 0, 0, unscored, n / total, low, high, share, name in decided)
-            )
+            out.groups.append(ModelGroup(grouping, name, n, 0, 0, unscored, *found, share, name in decided))
         for measure, key in MEASURES.items():
             for name in names:
                 out.levels.append(
@@ -127,8 +128,20 @@ def audit_errors(
                 row = _evidence(rows, measure, key, grouping, name, decided, at_once, decision, source, model)
                 out.contrasts.append(row)
                 if (margin := decision.margins.get(measure)) is not None:
-                    findings.append(_finding(row, measure, margin))
+                    findings.append(_finding(row, measure, margin, decision))
     return out._replace(findings=adjusted(findings), spreads=spreads)
+
+
+def _share(rows: list[dict[str, Any]], grouping: str, name: str, *, level: float) -> tuple[float, float, float]:
+    """A group's share of the rows that have an error, by the probability that they belong to it; and its limits."""
+    sizes: dict[str, float] = {}
+    counts: dict[str, int] = {}
+    for row in rows:
+        group = row["groups"][grouping]
+        sizes[group] = sizes.get(group, 0.0) + (row["weight"] or 0.0)
+        counts[group] = counts.get(group, 0) + row["count"]
+    share = sizes[name] / sum(sizes.values()) if sum(sizes.values()) > 0 else 0.0
+    return share, *effective_wilson(share, max(counts.values()), level=level)
 
 
 def _spreads(
@@ -180,12 +193,17 @@ def _evidence(
     )  # fmt: skip
 
 
-def _finding(row: Evidence, measure: str, margin: float) -> Finding:
-    p = None
+def _finding(row: Evidence, measure: str, margin: float, decision: Decision) -> Finding:
+    p = more = None
+    verdict = within(row.low, row.high, margin)
     if row.value is not None and row.low is not None and row.high is not None:
-        p = 2 * NORMAL.cdf(-abs(row.value) / ((row.high - row.low) / 2 / critical_z(row.level)))
-    reason = "" if row.value is not None else "cannot be computed: a side has no such row"
+        half, critical = (row.high - row.low) / 2, critical_z(row.level)
+        p = 2 * NORMAL.cdf(-abs(row.value) * critical / half)
+        if verdict == "not enough data":
+            more = times_more(row.value, half, margin, critical=critical, power=decision.power)
+    reason = "" if row.low is not None else "one row, or errors that do not vary, cannot say"
+    reason = reason if row.value is not None else "cannot be computed: a side has no such row"
     return Finding(
         kind="gap", measure=measure, grouping=row.slice["grouping"], group=row.slice["group"], evidence=row, margin=margin,
-        verdict=within(row.low, row.high, margin), p=p, reason=reason,
+        verdict=verdict, p=p, times_more=more, reason=reason,
     )  # fmt: skip

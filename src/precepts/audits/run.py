@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import polars as pl
 
@@ -14,9 +14,9 @@ from precepts.audits.corrected_labels import corrected_labels
 from precepts.audits.decision import Decision, load_decision
 from precepts.audits.exposure import audit_exposure, exposure_cells
 from precepts.audits.freeze import Frozen, freeze
-from precepts.audits.label_cells import label_cells
+from precepts.audits.label_cells import count_raters, label_cells
 from precepts.audits.label_run import read_label_run
-from precepts.audits.labels import Group, audit_labels
+from precepts.audits.labels import Group, alone, audit_labels
 from precepts.audits.model import ModelAudit, audit_model
 from precepts.audits.pairs import audit_pairs, pair_rows
 from precepts.audits.parts import parts
@@ -25,8 +25,9 @@ from precepts.audits.regression import audit_errors, error_cells
 from precepts.audits.report import Report, html, markdown
 from precepts.audits.sources import SOURCES
 from precepts.audits.suppression import suppressed
-from precepts.audits.tables import as_lazy, partition_files, partitions, read_table, with_membership
+from precepts.audits.tables import as_lazy, partition_files, partitions, read_table, unreadable, with_membership
 from precepts.audits.verdicts import Finding, adjusted
+from precepts.data.entry import suggestion
 from precepts.runs import Run, command_line, file_digest, to_json, write_atomic
 from precepts.types import Evidence, Input, content_key
 from precepts.workers import Spread, here
@@ -71,11 +72,14 @@ def run_audit(
         plan = {"audit": kind, "source": name, "source_sha256": digest, "decision_sha256": record.digest}
         run.begin(plan if labels is None else plan | {"labels_sha256": file_digest(labels / "audit.json")})
         write_atomic(out / "decision.json", to_json(record, indent=1) + "\n")
-        if kind == "labels":
-            report = _labels(run, table, name, record, frozen)
-        else:
-            report = _model(run, table, name, record, frozen, pieces, over)._replace(labels=labelled)
-        report.notes.extend(elsewhere)
+        try:
+            if kind == "labels":
+                report = _labels(run, table, name, record, frozen)
+            else:
+                report = _model(run, table, name, record, frozen, pieces, over)._replace(labels=labelled)
+        except pl.exceptions.ComputeError as error:  # a file is read as it is counted
+            raise unreadable(name, error) from None
+        report.notes.extend([*elsewhere, *_unknown_groups(record, report.groups)])
         evidence = [
             *report.levels,
             *report.contrasts,
@@ -138,6 +142,8 @@ def _labels(run: Run, table: pl.LazyFrame, source: str, record: Decision, frozen
             f"{cells.num_duplicates} ratings repeat a rater on an item ({cells.num_contradictions} pairs with both answers); all "
             "are counted and taken together as one cluster."
         )
+    if (why := alone(record, num_raters=count_raters(cells.rows))) and not record.without_gold:
+        notes.append(f"There are no verdicts: {why}. Intervals are about other answers of this rater.")
     notes += [*_left_out(found.groups), *further.notes]
     groups = [one._asdict() for one in found.groups]
     levels, contrasts = [*found.levels, *further.levels], [*found.contrasts, *further.contrasts]
@@ -154,6 +160,21 @@ def _labels(run: Run, table: pl.LazyFrame, source: str, record: Decision, frozen
         raters,
         spreads=found.spreads,
     )
+
+
+def _unknown_groups(record: Decision, groups: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Groups that the record names and the table does not have: what it says of them moves nothing."""
+    names = {(one["grouping"], one["name"]) for one in groups}
+    every = {name for grouping, name in names if grouping in record.groups}
+    asked = [("costs_by_group", name, every) for name in record.costs_by_group]
+    asked += [("gold_accuracy", name, every) for name in record.gold_accuracy if name != "all"]
+    for grouping, shares in record.population.items():
+        asked += [(f"population.{grouping}", name, {n for g, n in names if g == grouping}) for name in shares]
+    return [
+        f"The record names {name!r} under `{key}`, and the table has no such group{' of that size' * (record.smallest_cell > 1)}"
+        f"{suggestion(name, sorted(known)) or '.'} What it says there moves nothing."
+        for key, name, known in asked if name not in known
+    ]  # fmt: skip
 
 
 def _left_out(groups: list[Group]) -> list[str]:

@@ -193,7 +193,10 @@ class GroupSums:
         Gaps that these data cannot have are left out; shape (k, k) for the k others.
         """
         parts = [self._influence(measure, name) for measure, name in asked]
-        found = np.stack([part for part in parts if part.any()], axis=1)
+        varying = [part for part in parts if part.any()]
+        if not varying:
+            return np.zeros((0, 0))
+        found = np.stack(varying, axis=1)
         if self.clusters is None:
             return found.T @ (found * self.count[:, None])
         codes = self.clusters.astype(np.int64)

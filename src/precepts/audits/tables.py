@@ -7,6 +7,7 @@ Values of group columns are read as text; a missing one is the group `(missing)`
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, cast
@@ -21,7 +22,8 @@ from precepts.runs import read_jsonl
 
 MISSING = "(missing)"
 JOINED = " × "
-_MEMBERSHIP = "__membership"
+MEMBERSHIP = "__membership"
+"""The column of weights of rows that stand once for each group they may belong to."""
 _READERS = ".csv .tsv .parquet .jsonl .ndjson"
 
 
@@ -183,20 +185,37 @@ def with_membership(frame: pl.LazyFrame, decision: Decision, *, where: str) -> t
     """Rows once for each group they may belong to, weighted by the probability that they do; and the record for such rows.
 
     Raises:
-        InputError: If a column of probabilities is missing.
+        InputError: If a column of probabilities is missing, or one of its values; or a weight is missing or negative.
     """
     for grouping, columns in decision.membership.items():
         require(frame, columns.values(), where=where)
+        _check_shares(frame, list(columns.values()), most=1, what="a probability", where=where)
+        if decision.columns.weight is not None:
+            require(frame, [decision.columns.weight], where=where)
+            _check_shares(frame, [decision.columns.weight], most=math.inf, what="a weight", where=where)
         own = pl.lit(1.0) if decision.columns.weight is None else pl.col(decision.columns.weight).cast(pl.Float64)
         copies = [
-            frame.with_columns(pl.lit(group).alias(grouping), (own * pl.col(column)).alias(_MEMBERSHIP)).filter(
-                pl.col(_MEMBERSHIP) > 0
+            frame.with_columns(pl.lit(group).alias(grouping), (own * pl.col(column)).alias(MEMBERSHIP)).filter(
+                pl.col(MEMBERSHIP) > 0
             )
             for group, column in columns.items()
         ]
-        changed = decision.columns.model_copy(update={"weight": _MEMBERSHIP})
+        changed = decision.columns.model_copy(update={"weight": MEMBERSHIP})
         return pl.concat(copies), decision.model_copy(update={"columns": changed, "membership": {}})
     return frame, decision
+
+
+def _check_shares(frame: pl.LazyFrame, columns: Sequence[str], *, most: float, what: str, where: str) -> None:
+    """Checks that no value is missing or outside [0, most]: rows that it would weight by nothing would go in silence."""
+    schema = frame.collect_schema()
+    for name in columns:
+        if not schema[name].is_numeric():
+            raise InputError.at(where, None, f"{name!r} is text; give numbers")
+        one = pl.col(name).cast(pl.Float64).fill_nan(None)
+        bad = frame.select((one.is_null() | (one < 0) | (one > most)).sum()).collect(engine="streaming").item()
+        if bad:
+            limits = "negative" if math.isinf(most) else f"outside [0, {most:g}]"
+            raise InputError.at(where, None, f"{what} in {name!r} is missing or {limits} in {bad:,} rows")
 
 
 def is_missing(group: str) -> bool:
@@ -207,33 +226,44 @@ def is_missing(group: str) -> bool:
 def binary(name: str, schema: pl.Schema, positive: Sequence[str], seen: Sequence[object], *, where: str) -> pl.Expr:
     """The column as 1, 0 or null, an integer.
 
-    Numbers and booleans must be 0 or 1; texts count as 1 if they are among `positive`, of which one must occur.
+    Numbers and booleans must be 0 or 1, NaN is missing; texts count as 1 if they are among `positive`, of which one must occur.
 
     Raises:
         InputError: If the values cannot be read so.
     """
-    column, values = pl.col(name), [value for value in seen if value is not None]
+    column = pl.col(name).fill_nan(None) if schema[name].is_float() else pl.col(name)
+    values, called = [value for value in seen if value is not None and value == value], name.removeprefix("raw ")
     if positive:
-        # A flag 1.0 written as "1" in the record is the same value.
+        # A flag 1.0 written as "1" in the record is the same value, and so are true, True and TRUE.
         wanted = {*positive, *(f"{int(p)}.0" for p in positive if p.lstrip("-").isdigit())}
-        if values and not any(str(value) in wanted or str(value).lower() in wanted for value in values):
+        truths = {p.lower() for p in positive} & {"true", "false"}
+        if values and not any(str(value) in wanted or str(value).lower() in truths for value in values):
             raise InputError(
-                f"{where}: no {name!r} is among the positive values {', '.join(positive)}; there are "
+                f"{where}: no {called!r} is among the positive values {', '.join(positive)}; there are "
                 f"{', '.join(repr(v) for v in values[:8])}. Correct `columns.positive` in the decision record."
             )
-        return column.cast(pl.String).is_in(sorted(wanted)).cast(pl.Int64)
+        text = column.cast(pl.String)
+        return (text.is_in(sorted(wanted)) | text.str.to_lowercase().is_in(sorted(truths))).cast(pl.Int64)
     if schema[name] == pl.Boolean or (schema[name].is_numeric() and all(value in (0, 1) for value in values)):
         return column.cast(pl.Int64)
     raise InputError(
-        f"{where}: {name!r} must be 0 or 1 but has {', '.join(repr(v) for v in values[:6])}. Say which values count as 1 with "
+        f"{where}: {called!r} must be 0 or 1 but has {', '.join(repr(v) for v in values[:6])}. Say which values count as 1 with "
         "`columns: {positive: [...]}` in the decision record."
     )
 
 
-def distinct(frame: pl.LazyFrame, column: str, *, most: int = 50) -> list[object]:
+def distinct(frame: pl.LazyFrame, column: str, *, most: int = 10_000) -> list[object]:
     """Some distinct values of a column, sorted as text."""
     found = frame.select(pl.col(column).unique()).head(most).collect().get_column(column).to_list()
     return sorted(found, key=str)
+
+
+def unreadable(source: str, error: Exception) -> InputError:
+    """What to say of a table of which a later row cannot be read."""
+    return InputError.at(
+        source, None, f"cannot be read as a table ({_first_line(error)}). A column's first 10,000 rows tell its type; a value that is "
+        "missing is left empty"
+    )  # fmt: skip
 
 
 def _first_line(error: Exception) -> str:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Literal
 
+from precepts.audits.decision import Decision
 from precepts.stats import benjamini_hochberg
 from precepts.stats.distributions import NORMAL
 from precepts.types import Evidence, Frozen
@@ -50,6 +52,19 @@ def above(low: float | None, high: float | None, bar: float) -> Verdict:
     if low is None or high is None:
         return "not enough data"
     return "within margin" if low >= bar else "outside margin" if high < bar else "not enough data"
+
+
+def at_bar(make: Callable[..., Evidence], bar: float, decision: Decision, *, number: int) -> Evidence:
+    """The number that is set against a minimum, at the level that what it may show needs.
+
+    That all groups reach the minimum needs no correction, as every one must: above it one-sided at alpha. That some group does not
+    is true as soon as one of `number` is below, so below it the bound is at Šidák's share of alpha: with every group at its
+    minimum the chance to call any of them outside is alpha.
+    """
+    row = make(level=1 - 2 * decision.alpha)
+    if row.value is None or row.value >= bar:
+        return row
+    return make(level=2 * (1 - decision.alpha) ** (1 / max(1, number)) - 1)
 
 
 def times_more(value: float, half_width: float, margin: float, *, critical: float, power: float) -> float | None:

@@ -7,8 +7,7 @@ from collections.abc import Sequence
 from typing import cast
 
 import numpy as np
-from scipy.optimize import minimize_scalar
-from scipy.special import betaln, xlog1py, xlogy
+from scipy.special import betaln
 
 from precepts.stats.distributions import FloatArray
 from precepts.stats.registry import Params, as_metric, estimator
@@ -23,7 +22,34 @@ def log_mixture(successes: float, n: float) -> float:
 
 def log_likelihood(rate: float, successes: float, n: float) -> float:
     """Log of the chance of a sequence with so many successes at one rate."""
-    return float(xlogy(successes, rate) + xlog1py(n - successes, -rate))
+    if (successes and rate <= 0) or (n > successes and rate >= 1):
+        return -math.inf
+    yes = successes * math.log(rate) if successes else 0.0
+    return yes + ((n - successes) * math.log1p(-rate) if n > successes else 0.0)
+
+
+def log_likelihood_at(difference: float, one: tuple[float, float], other: tuple[float, float]) -> float:
+    """The largest log-likelihood of two rates whose difference is given, from (successes, n) of each.
+
+    Along the line of such pairs it is concave, so its slope falls and is halved to 0. The ends are tried too, so that the best is
+    not missed where the slope has no root.
+    """
+    low, high = max(0.0, -difference), min(1.0, 1.0 - difference)
+    (yes, n), (other_yes, other_n) = one, other
+
+    def at(rate: float) -> float:
+        return log_likelihood(min(1.0, max(0.0, rate + difference)), *one) + log_likelihood(rate, *other)
+
+    best = max(at(low), at(high))
+    bottom, top = low, high
+    while top - bottom > 1e-13:
+        middle = (bottom + top) / 2
+        first = middle + difference
+        if not (0 < middle < 1 and 0 < first < 1):
+            break
+        slope = yes / first - (n - yes) / (1 - first) + other_yes / middle - (other_n - other_yes) / (1 - middle)
+        bottom, top = (middle, top) if slope > 0 else (bottom, middle)
+    return max(best, at((bottom + top) / 2))
 
 
 def log_e_difference(one: tuple[float, float], other: tuple[float, float], margin: float) -> float:
@@ -45,17 +71,7 @@ def log_e_difference(one: tuple[float, float], other: tuple[float, float], margi
     if abs(rate - other_rate) <= margin:
         return mixed - log_likelihood(rate, *one) - log_likelihood(other_rate, *other)
     # The likelihood is concave, so the best pair of the null lies where the difference is the margin.
-    step = margin if rate > other_rate else -margin
-    low, high = max(0.0, -step), min(1.0, 1.0 - step)
-
-    def loss(at: float) -> float:
-        return -(log_likelihood(at + step, *one) + log_likelihood(at, *other))
-
-    if high - low < 1e-12:
-        return mixed + loss(low)
-    found = minimize_scalar(loss, bounds=(low, high), method="bounded", options={"xatol": 1e-10})
-    # The search may stop short of the best point; the ends are tried too, so that the null is never short-changed there.
-    return mixed + min(float(found.fun), loss(low), loss(high))
+    return mixed - log_likelihood_at(margin if rate > other_rate else -margin, one, other)
 
 
 def difference_sequence(one: tuple[float, float], other: tuple[float, float], *, alpha: float) -> tuple[float, float]:
@@ -66,15 +82,7 @@ def difference_sequence(one: tuple[float, float], other: tuple[float, float], *,
     mixed = log_mixture(*one) + log_mixture(*other)
 
     def rejected(difference: float) -> bool:
-        low, high = max(0.0, -difference), min(1.0, 1.0 - difference)
-
-        def loss(at: float) -> float:
-            return -(log_likelihood(at + difference, *one) + log_likelihood(at, *other))
-
-        if high - low < 1e-12:
-            return mixed + loss(low) >= bar
-        found = minimize_scalar(loss, bounds=(low, high), method="bounded", options={"xatol": 1e-10})
-        return mixed + min(float(found.fun), loss(low), loss(high)) >= bar
+        return mixed - log_likelihood_at(difference, one, other) >= bar
 
     limits: list[float] = []
     for end in (-1.0, 1.0):

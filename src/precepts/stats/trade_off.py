@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Literal, NamedTuple, cast
 
 import numpy as np
+from numpy.typing import NDArray
 
 from precepts.errors import InputError
 from precepts.stats.crossed import CrossedCovariance, IntArray, Sampled, crossed_covariance
@@ -68,6 +69,8 @@ class Trading(NamedTuple):
     """z of the corrected rates, shape (arms, 2)."""
     floor: FloatArray
     """Gourevitch and Galanter's variances of z, shape (arms, 2)."""
+    clusters: FloatArray
+    """How many raters and items there are of each, signal before noise, arm by arm, shape (2 * arms, 2)."""
     covariance: CrossedCovariance
     """Of z, arm by arm, signal before noise: shape (2 * arms, 2 * arms)."""
 
@@ -89,8 +92,12 @@ def trading(ratings: Ratings, num_arms: int) -> Trading:
     influence[places, side] = single * ratings.times
     squares[places, side] = single**2 * ratings.times
     covariance = crossed_covariance(influence, squares, ratings.rater, ratings.item)
-    shape = (num_arms, 2)
-    return Trading(hits.reshape(shape), totals.reshape(shape), z.reshape(shape), floor.reshape(shape), covariance)
+    shape, kinds = (num_arms, 2), (ratings.rater, ratings.item)
+    held = [np.bincount(np.unique(np.stack([side, one]), axis=1)[0], minlength=2 * num_arms) for one in kinds]
+    clusters = np.stack(held, axis=1).astype(np.float64)
+    return Trading(
+        hits.reshape(shape), totals.reshape(shape), z.reshape(shape), floor.reshape(shape), clusters, covariance
+    )
 
 
 def trade_off(
@@ -102,7 +109,9 @@ def trade_off(
     cost_ratio: float = 1.0,
     sampled: Sampled = "both",
 ) -> TradeOff | None:
-    """A weighted sum over arms of one statistic; None where an arm lacks signal or noise, or d′ is too small for it.
+    """A weighted sum over arms of one statistic; None where an arm lacks what it is of, or d′ is too small for it.
+
+    Where all answers of an arm to signal, or to noise, are alike, clusters are taken to answer as one, as nothing tells.
 
     Args:
         found: From `trading`.
@@ -113,9 +122,11 @@ def trade_off(
         cost_ratio: The decided C_FP / C_FN.
         sampled: What the interval generalises to: other raters (`a`), items (`b`), `both`; or every rating alone (`rows`).
     """
-    gradient, value, n, curved = np.zeros(found.z.size), 0.0, 0, 0.0
+    gradient, value, n = np.zeros(found.z.size), 0.0, 0
+    curved = np.zeros(found.z.size)
+    needed = {"hit_rate": [0], "correct_rejection_rate": [1]}.get(statistic, [0, 1])
     for arm, weight in weights.items():
-        if not found.totals[arm].all():
+        if not found.totals[arm, needed].all():
             return None
         n += int(found.totals[arm].sum())
         one = _statistic(found, statistic, arm, prevalence=prevalence, cost_ratio=cost_ratio)
@@ -124,14 +135,29 @@ def trade_off(
         value += weight * one[0]
         gradient[2 * arm : 2 * arm + 2] = weight * np.array(one[1:])
         if statistic == "log_cost_ratio":  # (z_FA² − z_H²) / 2 is flat where a rate is a half: there the next term is the variance
-            curved += weight**2 * float(np.sum(found.floor[arm] ** 2)) / 2
-    base = float(np.sum(gradient**2 * np.where(gradient != 0, found.floor.ravel(), 0.0)))
+            curved[2 * arm : 2 * arm + 2] = weight**2 * found.floor[arm] ** 2 / 2
+    base = gradient**2 * np.where(gradient != 0, found.floor.ravel(), 0.0)
     alone = float(gradient @ found.covariance.row @ gradient)
     effect, df = 1.0, math.inf
     if sampled != "rows" and alone > 1e-300:
         variance, df = found.covariance.variance(gradient, sampled=sampled)
         effect = max(1.0, variance / alone)
-    return TradeOff(value, math.sqrt(base * effect + curved * effect**2), df, n, effect, gradient)
+    effects = np.where(_alike(found), _unknown_effect(found, sampled), effect)
+    independent, whole = float(np.sum(base + curved)), float(np.sum(base * effects + curved * effects**2))
+    return TradeOff(value, math.sqrt(whole), df, n, whole / independent, gradient)
+
+
+def _alike(found: Trading) -> NDArray[np.bool_]:
+    """Where all answers are the same, so that nothing tells how those of a rater or of an item go together; shape (2 * arms,)."""
+    return ((found.hits == 0) | (found.hits == found.totals)).ravel()
+
+
+def _unknown_effect(found: Trading, sampled: Sampled) -> FloatArray:
+    """The design effect where nothing tells it, shape (2 * arms,): as if each rater, or item, had given one answer."""
+    if sampled == "rows":
+        return np.ones(found.totals.size)
+    clusters = {"a": found.clusters[:, 0], "b": found.clusters[:, 1]}.get(sampled, found.clusters.min(axis=1))
+    return np.maximum(1.0, found.totals.ravel() / np.maximum(1.0, clusters))
 
 
 def rate_interval(hits: float, total: float, effect: float, *, level: float) -> Interval:
@@ -147,8 +173,10 @@ def _statistic(
 ) -> tuple[float, float, float] | None:
     """The value at one arm and its derivatives by z(hit) and z(false alarm)."""
     (hits, false_alarms), (signal, noise) = found.hits[arm].tolist(), found.totals[arm].tolist()
-    at = detection(round(hits), round(signal), round(false_alarms), round(noise))
     z_hit, z_false_alarm = found.z[arm].tolist()
+    if statistic in ("hit_rate", "correct_rejection_rate"):
+        return (z_hit, 1.0, 0.0) if statistic == "hit_rate" else (-z_false_alarm, 0.0, -1.0)
+    at = detection(round(hits), round(signal), round(false_alarms), round(noise))
     share = signal / (signal + noise) if prevalence is None else prevalence
     if statistic == "dprime":
         return at.d_prime, 1.0, -1.0
@@ -156,13 +184,11 @@ def _statistic(
         return at.criterion, -0.5, -0.5
     if statistic == "log_cost_ratio":
         return at.d_prime * at.criterion + math.log(share / (1 - share) / cost_ratio), -z_hit, z_false_alarm
-    if statistic == "excess_criterion":
-        if at.d_prime < LEAST_DPRIME:
-            return None
-        ln_beta = math.log((1 - share) / share * cost_ratio)
-        slope = ln_beta / at.d_prime**2
-        return at.criterion - ln_beta / at.d_prime, -0.5 + slope, -0.5 - slope
-    return (z_hit, 1.0, 0.0) if statistic == "hit_rate" else (-z_false_alarm, 0.0, -1.0)
+    if at.d_prime < LEAST_DPRIME:
+        return None
+    ln_beta = math.log((1 - share) / share * cost_ratio)
+    slope = ln_beta / at.d_prime**2
+    return at.criterion - ln_beta / at.d_prime, -0.5 + slope, -0.5 - slope
 
 
 def ratings_of(rows: Sequence[Row], params: Params) -> tuple[Ratings, list[str]]:
