@@ -11,9 +11,10 @@ from typer.testing import CliRunner
 
 from precepts.cli import app
 from precepts.errors import DigestError, InputError, PreceptsError
-from precepts.judges import LlmJudge, RulesJudge, load_card, load_labels
+from precepts.judges import JudgeCard, LlmJudge, RulesJudge, load_card, load_labels
 from precepts.judges.injections import CONTROL, MOST_CARRIERS, attack, carriers, injections
 from precepts.judges.questions import call, probability
+from precepts.models.generation import Generated
 from precepts.pipelines.calibrate import calibrate
 from precepts.pipelines.rate import draw_sample, rate
 from precepts.runs import Run
@@ -223,6 +224,14 @@ def test_a_card_of_another_judge_or_question_is_refused(by_hand: Path, tmp_path:
         rate(scores, card=None, labels=other, out=tmp_path / "p")
 
 
+def test_a_plus_inside_a_name_does_not_make_two_judges_one(by_hand: Path) -> None:
+    card, _ = load_card(by_hand)
+    assert card.fits("rules@2+relevance(m)")
+    panel = card.model_copy(update={"judge": "panel@1(majority: rules@2+form; probe@1(a))"})
+    assert panel.fits(panel.judge)
+    assert not panel.fits("panel@1(majority: rules@2+form; probe@1(b))")
+
+
 def test_a_correction_that_cannot_be_had_says_so_and_exits_3(by_hand: Path, tmp_path: Path) -> None:
     scores, _ = table(tmp_path, 6, n=50)
     done = CliRunner().invoke(app, ["judge", "rate", str(scores), "--card", str(by_hand), "--out", str(tmp_path / "o")])
@@ -347,6 +356,40 @@ def test_a_judge_that_is_down_gives_an_error_and_keeps_what_it_said(tmp_path: Pa
         )
     assert (out / "judgments.jsonl").exists()
     assert not (out / "card.json").exists()
+
+
+def test_a_judge_that_was_down_is_asked_again_by_the_same_command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    down = [True]
+    rows = [{"id": str(i), "answer": f"a{i}", "label": "keeps", "clause": "V1"} for i in range(70)]
+    rows[69]["answer"] = "bad"
+
+    def reply(seen: str, seed: int) -> str | Generated:
+        word = "breaks" if "bad" in seen.split("answer]")[-1] else "keeps"
+        return Generated("", "error", error="refused") if down[0] else f"So.\nVERDICT: {word}"
+
+    judge = LlmJudge(Speaker(reply), POLICY)
+    monkeypatch.setattr("precepts.pipelines.calibrate.open_judge", lambda *_, **__: judge)
+    source = labels_file(tmp_path, rows)  # type: ignore[arg-type]
+
+    def run() -> JudgeCard:
+        return calibrate(
+            "llm:x", source, policy="starter", question="broke", out=tmp_path / "o", inject=True, command="t"
+        ).card
+
+    with pytest.raises(InputError, match="asks it again"):
+        run()
+    down[0] = False
+    card = run()
+    assert card.num_unscored == 0
+    assert any("no attack was tried" in note for note in card.notes)  # nothing is labelled as breaking the policy
+
+
+def test_a_judge_of_policies_is_not_asked_what_an_answer_did(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="--question broke"):
+        calibrate("llm:mockllm/model", "demo", policy="starter", out=tmp_path / "o", command="t")
+    assert not (tmp_path / "o").exists()
 
 
 def test_the_estimator_of_a_reliability_bin_is_a_rate_of_labels(tmp_path: Path) -> None:

@@ -113,6 +113,14 @@ def open_judge(ref: str, policy: Policy | None, *, k: int = 1, question: Questio
             return _reads_policy(ref, kind, rest, policy, k=k)
 
 
+def can_say(judge: Judge, question: Question) -> bool:
+    """Whether a judge ever answers a question: one that scores against a policy or a rubric does not say what the answer did."""
+    if isinstance(judge, Panel):
+        return 2 * sum(can_say(member, question) for member in judge.members) > len(judge.members)
+    scores = (LlmJudge, ForwardJudge, ClauseJudge, RubricJudge, HelpfulnessJudge, SafeCompletionJudge)
+    return question == "broke" or not isinstance(judge, scores)
+
+
 def _reads_policy(ref: str, kind: str, rest: str, policy: Policy | None, *, k: int) -> Judge:
     if policy is None:
         raise InputError(f"The judge {ref} reads a policy. Give one with --policy. Judges are:\n{JUDGES}")
