@@ -63,6 +63,15 @@ def test_what_is_nearly_a_known_case_is_left_out_with_its_twin(policy: Policy) -
     ]  # fmt: skip
 
 
+def test_a_message_beside_a_copy_of_the_clause_is_not_paired_with_an_earlier_one(policy: Policy) -> None:
+    text = (
+        f"A: What kills the roses of number four?\nA: {policy.clause('P2').text}\nB: What kills lice on my own roses?"
+    )
+    made = suggest(policy, ScriptedModel("s", lambda turns: text), [policy.clause("P2")], forms=("twin",))
+    assert made.proposals == []
+    assert made.dropped == {"no twin": 2, "the clause itself": 1}
+
+
 def test_a_model_that_fails_proposes_nothing_and_is_counted(policy: Policy) -> None:
     made = suggest(policy, ScriptedModel("down", {}), policy.clauses, forms=("composition",))
     assert made.proposals == []

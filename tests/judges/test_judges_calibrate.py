@@ -11,11 +11,13 @@ from typer.testing import CliRunner
 
 from precepts.cli import app
 from precepts.errors import DigestError, InputError, PreceptsError
-from precepts.judges import LlmJudge, RulesJudge, load_card, load_labels
+from precepts.judges import JudgeCard, LlmJudge, RulesJudge, load_card, load_labels
 from precepts.judges.injections import CONTROL, MOST_CARRIERS, attack, carriers, injections
 from precepts.judges.questions import call, probability
+from precepts.models.generation import Generated
 from precepts.pipelines.calibrate import calibrate
 from precepts.pipelines.rate import draw_sample, rate
+from precepts.runs import Run
 from precepts.stats import estimate, verify
 from precepts.types import Judgment
 
@@ -222,6 +224,14 @@ def test_a_card_of_another_judge_or_question_is_refused(by_hand: Path, tmp_path:
         rate(scores, card=None, labels=other, out=tmp_path / "p")
 
 
+def test_a_plus_inside_a_name_does_not_make_two_judges_one(by_hand: Path) -> None:
+    card, _ = load_card(by_hand)
+    assert card.fits("rules@2+relevance(m)")
+    panel = card.model_copy(update={"judge": "panel@1(majority: rules@2+form; probe@1(a))"})
+    assert panel.fits(panel.judge)
+    assert not panel.fits("panel@1(majority: rules@2+form; probe@1(b))")
+
+
 def test_a_correction_that_cannot_be_had_says_so_and_exits_3(by_hand: Path, tmp_path: Path) -> None:
     scores, _ = table(tmp_path, 6, n=50)
     done = CliRunner().invoke(app, ["judge", "rate", str(scores), "--card", str(by_hand), "--out", str(tmp_path / "o")])
@@ -245,6 +255,52 @@ def test_a_sample_to_label_is_drawn_at_random_without_the_judges_verdict(tmp_pat
     (tmp_path / "done.csv").write_text(labels)
     found = rate(tmp_path, card=None, labels=str(tmp_path / "done.csv"), question="refused", out=tmp_path / "o")
     assert found.rates[1].evidence.n == 30
+
+
+def arm(folder: Path, name: str, answers: list[str]) -> Path:
+    """A small evaluated arm, as `align eval` keeps it: an empty answer is scored as no refusal."""
+    home = folder / name
+    home.mkdir(parents=True)
+    scores = [{"case_id": f"c{i}", "asked": "refuse", "refused": float("sorry" in a)} for i, a in enumerate(answers)]
+    made = [{"case_id": f"c{i}", "key": f"{name}-{i}", "answer": a} for i, a in enumerate(answers)]
+    for table_name, rows in (("scores", scores), ("completions", made)):
+        (home / f"{table_name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return home
+
+
+def test_a_sample_that_holds_an_empty_answer_is_read_again(tmp_path: Path) -> None:
+    home = arm(tmp_path, "sft", [REFUSAL, "", HELP])
+    for suffix in ("csv", "jsonl"):
+        out = tmp_path / f"s.{suffix}"
+        draw_sample(home, out, n=3, seed=0)
+        text = out.read_text().replace(",,\n", ",no,\n").replace('"label": ""', '"label": "no"')
+        out.write_text(text + (",,,,,\n" if suffix == "csv" else ""))
+        found = load_labels(str(out)).rows
+        assert sorted(row.item.completion.answer for row in found) == sorted([REFUSAL, "", HELP])
+        assert all(row.label is False for row in found)
+
+
+def test_labels_of_another_arms_answers_are_not_taken_for_these(tmp_path: Path) -> None:
+    ours, theirs = arm(tmp_path, "sft", [REFUSAL, REFUSAL, HELP]), arm(tmp_path, "base", [HELP, HELP, HELP])
+    draw_sample(ours, tmp_path / "s.jsonl", n=3, seed=0)
+    labels = str(tmp_path / "labels.jsonl")
+    Path(labels).write_text((tmp_path / "s.jsonl").read_text().replace('"label": ""', '"label": "refuse"'))
+    rate(ours, card=None, labels=labels, out=tmp_path / "ours")
+    assert [row["label"] for row in Run(tmp_path / "ours").rows("rated")] == [1, 1, 1]
+    rate(theirs, card=None, labels=labels, out=tmp_path / "theirs")
+    # The third answer is the same text, and so its label holds.
+    assert [row["label"] for row in Run(tmp_path / "theirs").rows("rated")] == [None, None, 1]
+
+
+def test_a_table_is_rated_by_card_then_by_labels_and_from_where_it_was_moved_to(by_hand: Path, tmp_path: Path) -> None:
+    home = arm(tmp_path, "sft", [REFUSAL, HELP])
+    labels = labels_file(tmp_path, [{"id": "c0", "answer": REFUSAL, "label": "refuse"}])
+    plain = rate(home, card=None).path
+    by_card, by_labels = rate(home, card=by_hand).path, rate(home, card=None, labels=labels).path
+    assert len({plain, by_card, by_labels}) == 3
+    assert rate(home, card=by_hand).path == by_card
+    home.rename(tmp_path / "moved")
+    assert rate(tmp_path / "moved", card=by_hand).path == tmp_path / "moved" / "rates" / by_card.name
 
 
 def test_the_command_line_prints_and_keeps_a_card(tmp_path: Path) -> None:
@@ -300,6 +356,40 @@ def test_a_judge_that_is_down_gives_an_error_and_keeps_what_it_said(tmp_path: Pa
         )
     assert (out / "judgments.jsonl").exists()
     assert not (out / "card.json").exists()
+
+
+def test_a_judge_that_was_down_is_asked_again_by_the_same_command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    down = [True]
+    rows = [{"id": str(i), "answer": f"a{i}", "label": "keeps", "clause": "V1"} for i in range(70)]
+    rows[69]["answer"] = "bad"
+
+    def reply(seen: str, seed: int) -> str | Generated:
+        word = "breaks" if "bad" in seen.split("answer]")[-1] else "keeps"
+        return Generated("", "error", error="refused") if down[0] else f"So.\nVERDICT: {word}"
+
+    judge = LlmJudge(Speaker(reply), POLICY)
+    monkeypatch.setattr("precepts.pipelines.calibrate.open_judge", lambda *_, **__: judge)
+    source = labels_file(tmp_path, rows)  # type: ignore[arg-type]
+
+    def run() -> JudgeCard:
+        return calibrate(
+            "llm:x", source, policy="starter", question="broke", out=tmp_path / "o", inject=True, command="t"
+        ).card
+
+    with pytest.raises(InputError, match="asks it again"):
+        run()
+    down[0] = False
+    card = run()
+    assert card.num_unscored == 0
+    assert any("no attack was tried" in note for note in card.notes)  # nothing is labelled as breaking the policy
+
+
+def test_a_judge_of_policies_is_not_asked_what_an_answer_did(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="--question broke"):
+        calibrate("llm:mockllm/model", "demo", policy="starter", out=tmp_path / "o", command="t")
+    assert not (tmp_path / "o").exists()
 
 
 def test_the_estimator_of_a_reliability_bin_is_a_rate_of_labels(tmp_path: Path) -> None:

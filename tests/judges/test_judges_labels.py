@@ -54,6 +54,12 @@ def test_csv_and_jsonl_give_the_same_labels_and_raters_who_are_split_give_none(t
         assert found[0].item.clause == POLICY.clause("V1")
 
 
+def test_a_row_may_be_called_0(tmp_path: Path) -> None:
+    rows = [{"id": i, "answer": "No.", "label": "refuse"} for i in range(2)]
+    found = load_labels(write(tmp_path, "l.jsonl", "".join(json.dumps(r) + "\n" for r in rows))).rows
+    assert [row.item.case.id for row in found] == ["0", "1"]
+
+
 def test_a_label_studio_export_is_read_and_cancelled_annotations_are_left_out(tmp_path: Path) -> None:
     found = load_labels(write(tmp_path, "studio.json", json.dumps(STUDIO))).rows
     assert [(row.label, len(row.ratings)) for row in found] == [(True, 2), (None, 0)]

@@ -119,6 +119,15 @@ def test_batches_hold_one_category_and_are_bounded() -> None:
     assert max(model.sizes) <= 4
 
 
+def test_a_case_that_names_its_clause_alone_is_judged_under_the_category_of_it() -> None:
+    one = item("Hit him.")
+    model = Speaker(lambda text, seed: "So.\nVERDICT: keeps")
+    named = one._replace(case=one.case.model_copy(update={"clauses": ("V1",)}))
+    (found,) = LlmJudge(model, POLICY).judge([named])
+    assert found.score == 1.0
+    assert POLICY.clause("V1").text in model.seen[0]
+
+
 def test_a_case_of_no_known_category_is_unscored() -> None:
     model = Speaker(lambda text, seed: KEEPS)
     judgments = LlmJudge(model, POLICY).judge(

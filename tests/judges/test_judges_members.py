@@ -12,6 +12,7 @@ from judges_doubles import POLICY, Speaker, item
 from precepts.errors import InputError
 from precepts.judges import (
     Asking,
+    CheckedCompliance,
     ClauseJudge,
     HelpfulnessJudge,
     Item,
@@ -27,6 +28,7 @@ from precepts.judges import (
     load_rubric,
 )
 from precepts.judges.panel import combine
+from precepts.judges.questions import call
 from precepts.models.generation import Generated
 from precepts.testing import check_judge
 from precepts.types import Judgment
@@ -87,6 +89,21 @@ def test_a_rubric_gives_the_share_of_points_earned_one_criterion_a_call() -> Non
     assert first.scores == {"short": 1.0, "plain": 1.0, "lecture": 1.0}
     assert sum(model.sizes) == 6
     assert all(seen.count("The criterion:") == 1 for seen in model.seen)
+
+
+def test_of_k_runs_those_count_that_say_the_least_for_the_answer() -> None:
+    def reply(seen: str, seed: int) -> str:
+        return YES if "It is plain." in seen or seed == 0 else NO
+
+    judge = RubricJudge(Asking(Speaker(reply), k=2), RUBRIC)
+    (found,) = judge.judge(ITEMS[:1])
+    assert found.scores == {"short": 0.0, "plain": 1.0, "lecture": 1.0}
+    assert found.score == 0.0  # 0 + 1 - 2, not 0 + 1
+    (once,) = RubricJudge(
+        Asking(Speaker(lambda seen, seed: "?" if "lectures" in seen and seed else YES), k=2), RUBRIC
+    ).judge(ITEMS[:1])
+    assert once.score == pytest.approx(1 / 3)  # one run saw it lecture, whatever the one that cannot be read would say
+    assert once.scores["lecture"] == 1.0
 
 
 def test_a_criterion_that_cannot_be_read_leaves_the_item_unscored_with_its_text() -> None:
@@ -180,6 +197,18 @@ def test_advice_stands_inside_the_fence_and_cannot_close_it() -> None:
     assert mark != "DATA-0123456789abcdef"
 
 
+def test_the_clause_judge_answers_advice_too() -> None:
+    said = {"annotator": "disagree", "applies": True, "verdict": "keeps", "score": 0.9}
+    model = says("They are wrong.\n" + json.dumps(said))
+    advised, plain = ClauseJudge(Asking(model), POLICY).judge([ADVISED, ITEMS[1]])
+    assert advised.scores == {"V1": 0.9, "agrees": 0.0}
+    assert plain.scores == {"V1": 0.9}
+    assert ["Another annotator said" in seen for seen in model.seen] == [True, False]
+    silent = ClauseJudge(Asking(says(ruling(True, 0.9))), POLICY).judge([ADVISED])[0]
+    assert silent.score is None
+    assert "neither agrees nor disagrees" in (silent.error or "")
+
+
 SCORE = st.one_of(st.none(), st.floats(0, 1))
 
 
@@ -206,6 +235,13 @@ def test_a_panel_keeps_its_members_scores_and_their_disagreement() -> None:
     assert two.score == 0.0
     assert two.scores["disagreement"] == 0.0
     assert Panel([Fixed(0.9, 0.2), Fixed(None, 0.1)], method="mean").judge(ITEMS)[0].error == "no score from fixed"
+
+
+def test_a_panel_says_that_nothing_was_refused_though_its_members_differ_on_what_else_was_done() -> None:
+    cut = item("Sure. Take two eggs and", stop_reason="length")
+    found = Panel([RulesJudge(), CheckedCompliance()]).judge([cut])[0]
+    assert found.verdict is None  # one says that it complied, the other that it did nothing whole
+    assert call(found, "refused") is False
 
 
 def test_a_panel_with_a_member_that_reads_the_reasoning_is_no_reward() -> None:

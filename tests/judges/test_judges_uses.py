@@ -3,14 +3,28 @@
 import asyncio
 import json
 import math
+import random
+from collections.abc import Callable
 
 import pytest
-from judges_doubles import POLICY, Speaker
+from judges_doubles import POLICY, Overlap, Speaker, item
 
+from precepts.deliberative.rewards import PolicyReward
 from precepts.errors import InputError
-from precepts.judges import LlmJudge, Reward, RulesJudge, attack_succeeded, keeps
+from precepts.judges import (
+    CheckedCompliance,
+    Item,
+    Judge,
+    LlmJudge,
+    Reward,
+    RulesJudge,
+    SpreadJudge,
+    attack_succeeded,
+    keeps,
+)
 from precepts.models.generation import Generated
 from precepts.types import Judgment
+from precepts.workers import here
 
 REFUSAL = "I'm sorry, I can't help with that."
 
@@ -39,6 +53,30 @@ def test_a_reward_reads_columns_and_never_the_reasoning() -> None:
     assert any("The clause that governs this case is V1" in seen for seen in model.seen)
     assert any("Be brief." in seen for seen in model.seen)
     assert reward.__name__.isidentifier()
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: CheckedCompliance(Overlap()),
+        lambda: PolicyReward(RulesJudge(), POLICY, scorer=Overlap(), needs_format=False),
+    ],
+    ids=["checked", "reward"],
+)
+def test_a_spread_judge_that_compares_prompts_says_what_it_says_of_all_at_once(make: Callable[[], Judge]) -> None:
+    rng = random.Random(0)
+    words = [f"word{i}" for i in range(20)]
+    many: list[Item] = []
+    for i in range(120):
+        clause = next(c for c in POLICY.categories[i % 3].clauses if c.kind == "comply")
+        prompt = rng.sample(words, 6)
+        one = item(" ".join([*prompt[:3], *rng.sample(words, 6)]) + ".", prompt=" ".join(prompt), disposition="comply")
+        case = one.case.model_copy(update={"clauses": (clause.id,), "category": POLICY.categories[i % 3].id})
+        many.append(one._replace(case=case, clause=clause))
+    whole = make().judge(many)
+    assert len({one.score for one in whole}) > 1
+    for policy in (POLICY, None):
+        assert SpreadJudge(make, policy, here).judge(many) == whole
 
 
 def test_a_reward_is_none_where_the_judge_failed_and_refuses_a_judge_of_the_reasoning() -> None:

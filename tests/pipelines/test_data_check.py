@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
 import small
+from precepts.cli import app
 from precepts.data import load_cases
 from precepts.errors import InputError, MissingError
 from precepts.pipelines.data_check import check, clean, registered_texts
@@ -51,6 +53,22 @@ def test_a_set_that_is_not_here_is_named_and_not_passed_over() -> None:
     assert "no prompts of its own" in missing["inthewild_jailbreaks"]
     with pytest.raises(MissingError, match="no data set"):
         registered_texts(["nothing"])
+
+
+def test_cleaning_names_the_sets_that_it_could_not_compare_with(cases: Path, tmp_path: Path) -> None:
+    words = [
+        "data",
+        "clean",
+        str(cases),
+        str(tmp_path / "to.jsonl"),
+        "--embedding",
+        "none",
+        "--out",
+        str(tmp_path / "o"),
+    ]
+    done = CliRunner().invoke(app, [*words, "--against", "xstest", "--against", "inthewild_jailbreaks"])
+    assert done.exit_code == 0, done.output
+    assert "not compared: inthewild_jailbreaks" in done.output
 
 
 def test_thresholds_outside_their_range_are_told(cases: Path, tmp_path: Path) -> None:

@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 
 import small
+from precepts.pipelines.since import Before, known_judgments
 from precepts.policy import load_policy
 from precepts.runs import Run
 from precepts.stats import verify
-from precepts.types import Evidence
+from precepts.types import Case, Completion, Evidence, Judgment
 
 
 def facts(stage: Path) -> dict[str, Any]:
@@ -96,6 +97,18 @@ def test_a_policy_before_trains_what_the_change_touches(cli: Any, finished: Any,
     made = {r["case_id"] for r in Run(tmp_path / "run" / "data").rows("completions")}
     assert made
     assert all(i.endswith("-P2") for i in made)
+
+
+@pytest.mark.parametrize(("now", "known"), [("openai/one", 1), ("openai/other", 0), (None, 0)])
+def test_what_another_judge_said_is_not_taken_for_this_ones(tmp_path: Path, now: str | None, known: int) -> None:
+    policy = load_policy(small.write_policy(tmp_path))
+    run = Run(tmp_path / "before")
+    run.begin({"judge": "openai/one"})
+    case = Case.model_validate({"id": "a", "prompt": "p", "clauses": ["P1"]})
+    made = Completion(key="k", case_id="a", model="m", text="t", answer="t")
+    run.stage("data").append("judgments", [Judgment(case_id="a", completion="k", judge="llm", score=1.0)])
+    found = known_judgments(Before(policy, run), [made], {"a": case}, policy, judge=now)
+    assert len(found) == known
 
 
 def test_a_lost_place_is_told(cli: Any, tmp_path: Path) -> None:

@@ -47,6 +47,14 @@ def test_a_style_changes_every_brief_and_no_clause(files) -> None:
     assert found.briefs == ("rooms", "garden")
 
 
+def test_another_order_of_categories_is_a_change_of_every_brief(files) -> None:
+    old = load_policy(files.changed())
+    found = diff_policies(old, old.model_copy(update={"categories": old.categories[::-1]}))
+    assert (found.clauses, found.parts) == ((), ())
+    assert set(found.briefs) == {"rooms", "garden"}
+    assert not found.same
+
+
 def test_cases_rest_on_the_clauses_they_name(files) -> None:
     old = load_policy(files.changed())
     found = diff_policies(old, load_policy(files.changed(("kind: refuse", "kind: comply"))))

@@ -40,7 +40,11 @@ Teacher = Annotated[
     str | None, typer.Option(help="Who writes the answers: any model reference. Default: the model itself.")
 ]
 JudgeRef = Annotated[
-    str | None, typer.Option("--judge", help="A model that reads the policy and filters. Default: the shipped probe.")
+    str | None,
+    typer.Option(
+        "--judge",
+        help="Who filters: a model that reads the policy, or clauses:MODEL, 'panel:min(A; B)', …: docs/judges.md. Default: the shipped probe.",
+    ),
 ]
 Mode = Annotated[
     str, typer.Option(help="guided: reasoning from the clause, answer by the teacher. written: both by the teacher.")
@@ -152,7 +156,8 @@ def rl(
     judge: Annotated[
         str | None,
         typer.Option(
-            "--judge", help="A model that reads the policy and the answer, and rewards. Default: the shipped probe."
+            "--judge",
+            help="Who rewards: a model that reads the policy and the answer, or safe:MODEL, clauses:MODEL, … Default: the shipped probe.",
         ),
     ] = None,
 ) -> None:

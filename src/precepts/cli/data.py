@@ -59,6 +59,8 @@ def clean(
     counts = cleaned(found, load_cases(source), to)
     kept = counts.pop("kept")
     print(f"{to}: {kept} cases; left out: {', '.join(f'{n} {why}' for why, n in counts.items()) or 'none'}")
+    for name, why in found.missing.items():
+        print(f"not compared: {name} ({why})")
 
 
 def _check(

@@ -92,7 +92,8 @@ class PolicyReward:
     view: Literal["answer"] = "answer"
 
     def __init__(
-        self, judge: Judge, policy: Policy, *, scorer: ScoringModel | None, needs_format: bool = True, threshold: float = 0.5
+        self, judge: Judge, policy: Policy, *, scorer: ScoringModel | None, needs_format: bool = True, threshold: float = 0.5,
+        among: Sequence[Case] | None = None,
     ) -> None:  # fmt: skip
         """Prepares a reward.
 
@@ -103,18 +104,25 @@ class PolicyReward:
             scorer: Tells relevance; without one it is not counted.
             needs_format: Whether an answer outside the completion format earns 0; False for a model that was never taught it.
             threshold: In (0, 1].
+            among: Cases with whose prompts relevance compares; by default those that are rewarded together.
 
         Raises:
             InputError: If the judge reads more than the answer.
         """
         self.judge_, self.policy, self.scorer = for_reward(judge), policy, scorer
-        self.needs_format, self.threshold = needs_format, threshold
+        self.needs_format, self.threshold, self._among = needs_format, threshold, among
 
     @property
     def name(self) -> str:
         """The judge and the factors."""
         about = f" × relevance({self.scorer.name})" if self.scorer else ""
         return f"reward@1({self.judge_.name}{about} × style@1)"
+
+    def among(self, cases: Sequence[Case]) -> PolicyReward:
+        """The same reward, comparing with the prompts of these cases."""
+        return PolicyReward(
+            self.judge_, self.policy, scorer=self.scorer, needs_format=self.needs_format, threshold=self.threshold, among=cases
+        )  # fmt: skip
 
     def __call__(self, answers: Sequence[Answered]) -> list[Scored]:
         """One score an answer, in order; None with an error where the judge failed."""
@@ -153,7 +161,7 @@ class PolicyReward:
         wanted = [kept.get(i) == 1 and item.asked != "refuse" for i, item in enumerate(items)]
         margins: Sequence[float | None] = [None] * len(items)
         if self.scorer and any(wanted):
-            margins = relevance(items, self.scorer, wanted=wanted)
+            margins = relevance(items, self.scorer, wanted=wanted, among=self._among)
         out: list[Scored] = []
         for i, (item, scored) in enumerate(zip(items, early, strict=True)):
             if scored is not None:

@@ -121,6 +121,7 @@ def _read(
             continue
         if words(text) == words(clause.text):
             dropped["the clause itself"] += 1
+            first = None
             continue
         key = content_key(clause.id, form, text)
         governs = clause.id if form == "twin" and side == "A" else None

@@ -49,8 +49,10 @@ class JudgeCard(Frozen):
         The judge is the same; or what an answer did is asked, and both take it from the same rules (`rules@2` and
         `rules@2+…`, which only add whether a compliance counts).
         """
+        rules = self.judge.partition("+")[0]
+        # A name with brackets is of a judge made of parts, and a plus in it may stand inside a part's name.
         return judge == self.judge or (
-            self.question == "refused" and judge.partition("+")[0] == self.judge.partition("+")[0]
+            self.question == "refused" and "(" not in rules and judge.partition("+")[0] == rules
         )
 
 

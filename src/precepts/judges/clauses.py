@@ -6,6 +6,7 @@ The clauses asked about are the item's own, else those its case names, else all 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import NamedTuple
 
 from precepts.errors import InputError
@@ -13,7 +14,7 @@ from precepts.judges.judge import Item, View, unscored
 from precepts.judges.llm import NOT_HAD, JudgedView
 from precepts.judges.members import Asking, Least, least
 from precepts.judges.prompting import prompt_of
-from precepts.judges.verdicts import Ruling, read_verdict
+from precepts.judges.verdicts import read_verdict
 from precepts.models.generation import Conversation
 from precepts.policy import Clause, Policy
 from precepts.types import Judgment
@@ -44,7 +45,7 @@ class ClauseJudge:
         return self._view
 
     def judge(self, items: Sequence[Item]) -> list[Judgment]:
-        """One judgment an item; `scores` holds each clause's, None where it does not govern.
+        """One judgment an item; `scores` holds each clause's, None where it does not govern, and `agrees` where there was advice.
 
         A clause whose verdict cannot be read leaves the item unscored, unless another clause was broken entirely.
         """
@@ -54,7 +55,8 @@ class ClauseJudge:
         runs = self.asking.runs([self._prompt(items[one.row], one.clause) for one in asked])
         found: dict[int, list[tuple[Clause, Least]]] = {}
         for one, made in zip(asked, runs, strict=True):
-            found.setdefault(one.row, []).append((one.clause, least(made, _read)))
+            read = partial(read_verdict, advised=bool(items[one.row].advice), applies=True)
+            found.setdefault(one.row, []).append((one.clause, least(made, read)))
         return [self._one(item, found.get(row, [])) for row, item in enumerate(items)]
 
     def _clauses(self, item: Item) -> list[Clause]:
@@ -72,7 +74,7 @@ class ClauseJudge:
     def _prompt(self, item: Item, clause: Clause) -> Conversation:
         return prompt_of(
             item, view=self._view, values={"BRIEF": clause_brief(self.policy, clause)}, ask="verdict_clause",
-            instructions="clause_instructions",
+            instructions="clause_instructions", advised=True,
         )  # fmt: skip
 
     def _one(self, item: Item, found: Sequence[tuple[Clause, Least]]) -> Judgment:
@@ -94,14 +96,12 @@ class ClauseJudge:
                 update={"scores": scores}
             )
         clause, one = found[low[1]]
+        agrees = next(ruling.agrees for ruling in one.rulings if ruling.score == low[0])
+        scores |= {"agrees": float(agrees)} if agrees is not None else {}
         return Judgment(
             case_id=item.case.id, completion=item.completion.key, judge=self.name, view=self.view, score=low[0],
             reason=f"{clause.id}: {one.text}", scores=scores,
         )  # fmt: skip
-
-
-def _read(text: str) -> Ruling:
-    return read_verdict(text, applies=True)
 
 
 def clause_brief(policy: Policy, clause: Clause) -> str:

@@ -12,7 +12,7 @@ from precepts.judges.judge import Item, View, unscored
 from precepts.judges.relevance import relevance
 from precepts.judges.rules import RULES, Found, disposition
 from precepts.models.generation import ScoringModel
-from precepts.types import Disposition, Judgment
+from precepts.types import Case, Disposition, Judgment
 
 
 class CheckedCompliance:
@@ -24,9 +24,14 @@ class CheckedCompliance:
     neither known nor asked for.
     """
 
-    def __init__(self, scorer: ScoringModel | None = None, *, margin: float = 0.0) -> None:
-        """`scorer` tells relevance, one for all arms; the own prompt must win by more than `margin` nats a token."""
-        self.scorer, self.margin = scorer, margin
+    def __init__(
+        self, scorer: ScoringModel | None = None, *, margin: float = 0.0, among: Sequence[Case] | None = None
+    ) -> None:
+        """`scorer` tells relevance, one for all arms; the own prompt must win by more than `margin` nats a token.
+
+        Prompts are compared with those of `among`, by default with those of the items that are judged together.
+        """
+        self.scorer, self.margin, self._among = scorer, margin, among
 
     @property
     def name(self) -> str:
@@ -40,6 +45,10 @@ class CheckedCompliance:
         """The answer alone; the prompt is read for relevance."""
         return "answer"
 
+    def among(self, cases: Sequence[Case]) -> CheckedCompliance:
+        """The same judge, comparing with the prompts of these cases."""
+        return CheckedCompliance(self.scorer, margin=self.margin, among=cases)
+
     def judge(self, items: Sequence[Item]) -> list[Judgment]:
         """One judgment an item: the verdict is what the answer did, the score 1 where that is what was asked.
 
@@ -51,7 +60,7 @@ class CheckedCompliance:
         found = [disposition(item.completion.answer) for item in items]
         margins: list[float | None] = [None] * len(items)
         if self.scorer:
-            margins = relevance(items, self.scorer, wanted=[f.verdict == "comply" for f in found])
+            margins = relevance(items, self.scorer, wanted=[f.verdict == "comply" for f in found], among=self._among)
         return [self._one(item, f, margin) for item, f, margin in zip(items, found, margins, strict=True)]
 
     def _one(self, item: Item, found: Found, margin: float | None) -> Judgment:

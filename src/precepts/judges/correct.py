@@ -17,7 +17,7 @@ from precepts.judges.measure import filled
 from precepts.judges.questions import Question
 from precepts.runs import file_digest
 from precepts.stats import prediction_powered, rogan_gladen, split_labelled
-from precepts.types import Evidence, Input
+from precepts.types import Evidence, Input, content_key
 
 RATED, CARD_ROWS = "rated.jsonl", "card_rows.jsonl"
 
@@ -36,8 +36,8 @@ def rated_rows(
 ) -> list[dict[str, Any]]:
     """Rated rows as the estimators read them: id, call, and the label where the row has one.
 
-    A row's call is its `call`, or its column `refused`; for `broke` its column `broke`, or `kept` below one half. Labels are
-    joined by completion key, else by id.
+    A row's call is its `call`, or its column `refused`; for `broke` its column `broke`, or `kept` below one half. A label is
+    joined by its completion's key, else by its case's id if it is not known to be of another answer to the case.
 
     Raises:
         InputError: If no row has such a column, or no label is of a rated row.
@@ -50,12 +50,14 @@ def rated_rows(
         )
     if labels and all(one.label is None for one in labels):
         raise InputError("No answer has a label that its raters agree on. Fill in `label` first.")
-    known = {key: one.label for one in labels for key in (one.item.case.id, one.item.completion.key)}
+    by_key = {one.item.completion.key: one for one in labels}
+    by_case = {one.item.case.id: one for one in labels}
     out: list[dict[str, Any]] = []
     joined = 0
     for number, row in enumerate(rows):
-        row_id = str(row.get("case_id") or row.get("id") or number)
-        label = known.get(str(row.get("completion")), known.get(row_id))
+        row_id = next((str(row[key]) for key in ("case_id", "id") if row.get(key) not in (None, "")), str(number))
+        found = by_key.get(str(row.get("completion"))) or by_case.get(row_id)
+        label = found.label if found and not _of_another(row, found) else None
         joined += label is not None
         out.append(
             {"id": row_id, "call": _call(row.get(column), column), "label": None if label is None else int(label)}
@@ -66,6 +68,19 @@ def rated_rows(
             f"None of the {len(labels)} labelled answers is among the rated rows; the first is {first!r:.60}."
         )
     return out
+
+
+def _of_another(row: Mapping[str, Any], labelled: Labelled) -> bool:
+    """Whether a label is known to be of another answer than the row's: another model answered the same case otherwise."""
+    case, completion = labelled.item.case, labelled.item.completion
+    if row.get("completion") == completion.key:
+        return False
+    if "answer" in row:
+        # A spreadsheet may have changed line ends and outer blanks.
+        return str(row["answer"]).split() != completion.answer.split()
+    # Without a key in the label's file nothing says which completion it is of.
+    named = completion.key != content_key(case.id, completion.answer)
+    return named and row.get("completion") is not None
 
 
 def _call(value: object, column: str) -> int | None:

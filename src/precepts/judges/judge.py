@@ -55,6 +55,15 @@ class Judge(Protocol):
         ...
 
 
+@runtime_checkable
+class Comparing(Protocol):
+    """A judge that holds an answer against the prompts of other cases too: what it says depends on which cases there are."""
+
+    def among(self, cases: Sequence[Case]) -> Judge:
+        """The judge that compares with the prompts of these cases, whichever of their answers it is then given."""
+        ...
+
+
 AnyJudge = TypeVar("AnyJudge", bound=Judge)
 
 

@@ -29,7 +29,9 @@ def read_rows(path: Path) -> Iterator[tuple[int, Mapping[str, object]]]:
     if suffix == ".csv":
         reader = csv.DictReader(io.StringIO(text, newline=""))
         for row in reader:
-            yield reader.line_num, {key: value for key, value in row.items() if key and value not in (None, "")}
+            fields = {key: value for key, value in row.items() if key and value is not None}
+            if any(value.strip() for value in fields.values()):
+                yield reader.line_num, fields
     elif suffix == ".json":
         yield from _label_studio(path, text)
     elif suffix == ".jsonl":

@@ -2,8 +2,8 @@
 
 A file's rows hold `answer` (or `text`) and `label`, and as they like `id`, `prompt`, `clause`, `category`, `rater`, `split`,
 `completion` (the key of the completion that was labelled), `advice` (what another annotator said) and groups (an object in
-JSON, columns `group.NAME` in CSV). A row with an empty label is not labelled. Rows of one id by several raters are one
-answer: the majority is its label, and where they are split it has none.
+JSON, columns `group.NAME` in CSV). A row with an empty label is not labelled; an empty answer is an answer. Rows of one id by
+several raters are one answer: the majority is its label, and where they are split it has none.
 """
 
 from __future__ import annotations
@@ -161,9 +161,10 @@ def _grouped(
     ratings: dict[str, list[Rating]] = {}
     for number, row in rows:
         answer, prompt = text_of(row, _ANSWER), text_of(row, _PROMPT)
-        if answer is None:
+        if answer is None and not any(isinstance(row.get(key), str) for key in _ANSWER):
             raise InputError.at(path, number, f"`answer` is missing. A row is such as {EXAMPLE}")
-        row_id = str(row.get("id") or row.get("case_id") or content_key(prompt, answer))
+        named = next((str(row[key]) for key in ("id", "case_id") if row.get(key) not in (None, "")), None)
+        row_id = named or content_key(prompt, answer)
         word = row.get("label")
         yes = None if word is None or not str(word).strip() else read_word(word, question)
         if yes is None and word is not None and str(word).strip():
@@ -183,7 +184,7 @@ def _grouped(
 def _one(
     path: Path, number: int, row: Mapping[str, object], row_id: str, ratings: Sequence[Rating], policy: Policy | None
 ) -> Labelled:
-    groups = {key[6:]: str(value) for key, value in row.items() if key.startswith("group.")}
+    groups = {key[6:]: str(value) for key, value in row.items() if key.startswith("group.") and value != ""}
     given = row.get("groups")
     if isinstance(given, dict):
         groups |= {str(k): str(v) for k, v in cast("dict[object, object]", given).items()}

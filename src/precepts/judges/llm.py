@@ -192,9 +192,11 @@ def by_category(items: Sequence[Item], policy: Policy, *, size: int) -> Iterator
 
 
 def _home(item: Item, policy: Policy) -> str | None:
-    if item.clause is None:
+    """The category of the clause that governs: the item's, else the first that its case names."""
+    named = item.clause.id if item.clause is not None else next(iter(item.case.clauses), None)
+    if named is None:
         return None
     try:
-        return policy.category_of(item.clause.id).id
+        return policy.category_of(named).id
     except InputError:
         return None

@@ -8,6 +8,7 @@ from typing import Literal, get_args
 
 from precepts.errors import InputError
 from precepts.judges.judge import Item, Judge, View, unscored
+from precepts.judges.questions import call
 from precepts.types import DISPOSITIONS, Disposition, Judgment
 
 Method = Literal["min", "mean", "majority"]
@@ -18,7 +19,8 @@ class Panel:
     """Several judges as one.
 
     `min`: the least score. `mean`: the mean score. `majority`: 1 or 0 as more than half of *all* members say, a score above one
-    half being a vote for 1. The verdict is the one that more than half of all members gave. A member that failed makes the
+    half being a vote for 1. The verdict is the one that more than half of all members gave, and whether the answer refused what more than
+    half say. A member that failed makes the
     panel unscored, unless it could not have changed the outcome (a 0 under `min`, a majority already there).
 
     `scores` holds each member's score under `member_0` and so on, and `disagreement`: the share of pairs of scored members that
@@ -54,8 +56,10 @@ class Panel:
         scores: dict[str, float | None] = {f"member_{n}": one.score for n, one in enumerate(said)}
         scores["disagreement"] = disagreement(said)
         verdict = _verdict(said)
-        if verdict is not None:
-            scores["refused"] = float(verdict == "refuse")
+        calls = [call(one, "refused") for one in said]
+        for value in (True, False):
+            if 2 * sum(one is value for one in calls) > len(said):
+                scores["refused"] = float(value)
         score = combine([one.score for one in said], self.method)
         reason = " | ".join(
             f"{m.name}: {one.reason or one.error or ''}" for m, one in zip(self.members, said, strict=True)

@@ -52,20 +52,26 @@ def judge_prompt(
     with it: advice guides and is not to be trusted (Guan et al. 2024, arXiv 2412.16339, section on filtering).
     """
     values = {"BRIEF": brief(policy, category_id), "CLAUSE": _clause(item)}
-    advised = bool(item.advice) and ask == "verdict"
-    return prompt_of(
-        item, view=view, values=values, ask="verdict_advised" if advised else ask, instructions="instructions"
-    )
+    return prompt_of(item, view=view, values=values, ask=ask, instructions="instructions", advised=ask == "verdict")
 
 
 def prompt_of(
-    item: Item, *, view: Literal["answer", "full"], values: Mapping[str, str], ask: str, instructions: str
+    item: Item,
+    *,
+    view: Literal["answer", "full"],
+    values: Mapping[str, str],
+    ask: str,
+    instructions: str,
+    advised: bool = False,
 ) -> Conversation:
-    """Instructions from a template, then the item fenced off as data, then what is asked, each filled with `values`."""
+    """Instructions from a template, then the item fenced off as data, then what is asked, each filled with `values`.
+
+    `advised`: what other annotators said of the item is shown and asked about too, if anything was said.
+    """
     conversation = "\n".join(f"{message.role}: {message.content}" for message in item.case.messages)
     reasoning = item.completion.cot or "(none)"
     answer = item.completion.answer
-    advice = "\n".join(f"Another annotator said: {said}" for said in item.advice) if ask == "verdict_advised" else ""
+    advice = "\n".join(f"Another annotator said: {said}" for said in item.advice) if advised else ""
     values = {
         "CLAUSE": "",
         **values,
@@ -76,7 +82,7 @@ def prompt_of(
         "ADVICE": advice,
     }
     asked = fill(template(view), values) + ("\n" + fill(template("advice"), values) if advice else "")
-    question = asked + fill(template(ask), values)
+    question = asked + fill(template(f"{ask}_advised" if advice else ask), values)
     # What holds for the whole category stands first, then the clause, then the conversation: rows share what they begin with.
     return (
         Message(role="system", content=fill(template(instructions), values).strip()),

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from precepts.judges.judge import Item
 from precepts.models.generation import Conversation, ScoringModel
-from precepts.types import Message, content_key
+from precepts.types import Case, Message, content_key
 
 NUM_OTHERS = 2
 ANSWER_CHARS = 120
@@ -36,7 +36,11 @@ def embedded_scorer() -> ScoringModel:
 
 
 def relevance(
-    items: Sequence[Item], scorer: ScoringModel, *, wanted: Sequence[bool] | None = None
+    items: Sequence[Item],
+    scorer: ScoringModel,
+    *,
+    wanted: Sequence[bool] | None = None,
+    among: Sequence[Case] | None = None,
 ) -> list[float | None]:
     """By how many nats a token the answer's beginning is likelier after its own prompt than after any other tried.
 
@@ -49,11 +53,12 @@ def relevance(
     a case's twin (same `pair`) is passed over while there are others. All pairs are scored in one call.
 
     Args:
-        items: All completions of a batch: each is compared with the prompts of the others.
+        items: Completions: each is compared with the prompts of the others.
         scorer: Its chat template must accept a system turn.
         wanted: Which items to score; the rest only lend their prompts and get None.
+        among: All cases whose prompts are compared with, where `items` are a part of their completions; by default the items'.
     """
-    prompts = _planned(items)
+    prompts = _planned([item.case for item in items] if among is None else among)
     place = {prompt: index for index, (prompt, _) in enumerate(prompts)}
     conversations: list[Conversation] = []
     continuations: list[str] = []
@@ -70,11 +75,11 @@ def relevance(
     return [_margin(scores[start:end]) for start, end in spans]
 
 
-def _planned(items: Sequence[Item]) -> list[tuple[str, str | None]]:
+def _planned(cases: Sequence[Case]) -> list[tuple[str, str | None]]:
     """Distinct prompts with the pair they belong to, in an order fixed by their content."""
     pairs: dict[str, str | None] = {}
-    for item in sorted(items, key=lambda item: item.case.id):
-        pairs.setdefault(item.case.prompt, item.case.pair)
+    for case in sorted(cases, key=lambda case: case.id):
+        pairs.setdefault(case.prompt, case.pair)
     return sorted(pairs.items(), key=lambda entry: content_key(entry[0]))
 
 

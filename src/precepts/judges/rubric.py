@@ -18,7 +18,8 @@ from precepts.judges.judge import Item, View, unscored
 from precepts.judges.llm import NOT_HAD, JudgedView
 from precepts.judges.members import Asking, Least, least
 from precepts.judges.prompting import prompt_of
-from precepts.judges.verdicts import read_met
+from precepts.judges.verdicts import Ruling, read_met
+from precepts.models.generation import Generated
 from precepts.types import Frozen, Judgment, content_key
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_.-]{0,63}$")]
@@ -81,7 +82,10 @@ class RubricJudge:
     """A model asked of each criterion whether an answer meets it; the score is the share of points earned, in [0, 1]."""
 
     def __init__(self, asking: Asking, rubric: Rubric, *, view: JudgedView = "answer") -> None:
-        """`asking` says which model and how often: of k runs a criterion counts as met only if all say so."""
+        """`asking` says which model and how often: the least of k runs counts.
+
+        A criterion that gives points is met only if all runs say so; one that takes them away, if any does.
+        """
         self.asking, self.rubric = asking, rubric
         self._view: JudgedView = view
 
@@ -110,7 +114,7 @@ class RubricJudge:
         ]  # fmt: skip
         found: dict[int, list[tuple[Criterion, Least]]] = {}
         for (row, criterion), runs in zip(asked, self.asking.runs(prompts), strict=True):
-            found.setdefault(row, []).append((criterion, least(runs, read_met)))
+            found.setdefault(row, []).append((criterion, _least(runs, criterion)))
         return [self._one(item, found.get(row, [])) for row, item in enumerate(items)]
 
     def _one(self, item: Item, found: Sequence[tuple[Criterion, Least]]) -> Judgment:
@@ -130,6 +134,19 @@ class RubricJudge:
             case_id=item.case.id, completion=item.completion.key, judge=self.name, view=self.view, score=score, reason=reason,
             scores=scores,
         )  # fmt: skip
+
+
+def _least(runs: Sequence[Generated], criterion: Criterion) -> Least:
+    """Whether the criterion is met by the runs that say the least for the answer."""
+    if criterion.points >= 0:
+        return least(runs, read_met)
+    found = least(runs, _read_unmet)
+    return found if found.score is None else found._replace(score=1.0 - found.score)
+
+
+def _read_unmet(text: str) -> Ruling:
+    ruling = read_met(text)
+    return ruling if ruling.score is None else ruling._replace(score=1.0 - ruling.score)
 
 
 def points(rubric: Rubric, met: dict[str, float | None]) -> float:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from precepts.judges.judge import Item, Judge, View
+from precepts.judges.judge import Comparing, Item, Judge, View
 from precepts.judges.llm import by_category
 from precepts.policy import Policy
-from precepts.types import Judgment
+from precepts.types import Case, Judgment
 from precepts.workers import Spread, here
 
 _PART = 80
@@ -43,10 +43,13 @@ class SpreadJudge:
     def judge(self, items: Sequence[Item]) -> list[Judgment]:
         """One judgment an item, in order."""
         make, loaded = self._make, list[Judge]()
+        # A judge that compares prompts compares with all of them, whichever part a worker is given.
+        cases = [Case(id=item.case.id, messages=item.case.messages, pair=item.case.pair) for item in items]
 
         def work(part: Sequence[Item]) -> _Said:
             if not loaded:
-                loaded.append(make())
+                judge = make()
+                loaded.append(judge.among(cases) if isinstance(judge, Comparing) else judge)
             return _Said(loaded[0].name, loaded[0].view, loaded[0].judge(part))
 
         parts = self._parts(items)

@@ -14,7 +14,7 @@ from precepts.judges.labels import Labels, load_labels, sample_labels
 from precepts.judges.measure import Source, evidence_of, ratings_of, rows_of
 from precepts.judges.questions import Question, call
 from precepts.judges.set_policies import set_policy
-from precepts.pipelines.judging import open_judge
+from precepts.pipelines.judging import can_say, open_judge
 from precepts.policy import Policy, load_policy, starter_path
 from precepts.progress import progress
 from precepts.runs import Run, file_digest
@@ -22,6 +22,9 @@ from precepts.types import Judgment
 
 BATCH = 64
 """Answers in one call of a judge; what was judged is kept after each."""
+
+
+_NO_CARRIER = "no attack was tried: the judge calls none of the labelled answers rightly that an attacker would want called otherwise"
 
 
 class Calibrated(NamedTuple):
@@ -65,6 +68,11 @@ def calibrate(
     asked = load_labels(labels, question=question, policy=found)
     asked = sample_labels(asked, split=split, limit=limit)
     opened = open_judge(judge, found, k=k, question=asked.question)
+    if not can_say(opened, asked.question):
+        raise InputError(
+            f"{opened.name} says whether an answer broke the policy, and {asked.name} whether it {asked.question}. "
+            "Give labels of the former, of a file with --question broke, or a judge such as rules or probe."
+        )
     run = Run(out or Path("runs/judges") / f"{_plain(judge)}-{_plain(asked.name)}{f'-{split}' if split else ''}")
     with run.locked():
         run.begin(
@@ -79,7 +87,7 @@ def calibrate(
         judgments = _judged(run, opened, asked)
         if inject:
             _attacked(run, opened, asked, judgments)
-        card = _measured(run, opened, judge, asked, judgments, found)
+        card = _measured(run, opened, judge, asked, judgments, found, inject=inject)
         save_card(run.path, card)
         run.finish(judge=opened.name, command=command)
     return Calibrated(card, run.path)
@@ -96,12 +104,25 @@ def _judged(run: Run, judge: Judge, labels: Labels) -> list[Judgment]:
         return [j.model_dump(mode="json") for j in judge.judge([items[key] for key in keys])]
 
     out: list[Judgment] = []
+    _forget_failures(run, planned)
     done = len(run.rows("judgments"))
     with progress(f"judge {labels.name}", len(ids), unit="answers") as bar:
         for _, rows in run.batches("judgments", planned, make):
             out += [Judgment.model_validate(row) for row in rows]
             bar.advance(len(rows), replayed=len(out) <= done)
     return out
+
+
+def _forget_failures(run: Run, planned: Sequence[Sequence[str]]) -> None:
+    """Cuts what an unfinished run holds at the first batch of which nothing was judged: a judge that was down is asked again."""
+    rows = run.rows("judgments")
+    start = 0
+    for keys in planned:
+        batch = rows[start : start + len(keys)]
+        if batch and all(row["score"] is None and row["verdict"] is None for row in batch):
+            run.write("judgments", rows[:start])
+            return
+        start += len(keys)
 
 
 def _attacked(run: Run, judge: Judge, labels: Labels, judgments: Sequence[Judgment]) -> None:
@@ -117,8 +138,8 @@ def _attacked(run: Run, judge: Judge, labels: Labels, judgments: Sequence[Judgme
 
 
 def _measured(
-    run: Run, judge: Judge, reference: str, labels: Labels, judgments: Sequence[Judgment], policy: Policy | None
-) -> JudgeCard:
+    run: Run, judge: Judge, reference: str, labels: Labels, judgments: Sequence[Judgment], policy: Policy | None, *, inject: bool
+) -> JudgeCard:  # fmt: skip
     rows, ratings = rows_of(labels, judgments), ratings_of(labels, judgments, judge=judge.name)
     run.write(ROWS.removesuffix(".jsonl"), rows)
     run.write("ratings", ratings)
@@ -140,13 +161,14 @@ def _measured(
     if known and unscored == len(rows):
         raise InputError(
             f"The judge {judge.name} says of no answer whether it {labels.question}: {judgments[0].error or 'no verdict'}. "
-            f"Use a judge that does, or other labels; its text is kept in {run.table('judgments')}."
+            f"Use a judge that does, or other labels; its text is kept in {run.table('judgments')}. If it was down, the same command "
+            "asks it again."
         )
     return JudgeCard(
         judge=judge.name, reference=reference, view=judge.view, question=labels.question, policy=version, labels=labels.name,
         labels_digest=labels.digest, num_labelled=len(known), num_positive=sum(row["label"] for row in known),
         num_unlabelled=len(rows) - len(known), num_unscored=unscored, rows_sha256=file_digest(run.table("rows")),
-        evidence=tuple(evidence), notes=_notes(known),
+        evidence=tuple(evidence), notes=(*_notes(known), *([_NO_CARRIER] if inject and not attacked else [])),
     )  # fmt: skip
 
 

@@ -11,6 +11,7 @@ from precepts.data import STARTER, load_cases
 from precepts.deliberative import Mode
 from precepts.errors import InputError
 from precepts.models import model_path
+from precepts.pipelines.judging import check_reference
 from precepts.policy import Policy, brief, load_policy, starter_path, yaml_bytes
 from precepts.runs import PLAN, Run, write_atomic
 from precepts.types import Case, Disposition, Frozen, content_key
@@ -74,9 +75,9 @@ def begin(out: Path, config: AlignConfig, *, command: str) -> Run:
     if not (out / PLAN).exists():
         # A misspelt reference is told before the plan is written: a run cannot change its model afterwards.
         trainable(config.model)
-        for ref in (config.teacher, config.judge):
-            if ref is not None:
-                model_path(ref)
+        if config.teacher is not None:
+            model_path(config.teacher)
+        check_reference(config.judge, "filters")
     digest = hashlib.sha256("".join(c.model_dump_json() for c in cases).encode()).hexdigest()[:16]
     plan = {
         **config.model_dump(mode="json"),

@@ -85,7 +85,7 @@ def data_stage(run: Run, config: AlignConfig, *, over: Spread = here) -> Row:
             bar.advance(len(rows), replayed=len(completions) <= max(done, len(there)))
     loaded.clear()
     judges: list[Judge] = [spread_judge(partial(filter_judge, config.judge, policy), policy, over)]
-    known = known_judgments(before, reused, by_id, policy, reads_policy=config.judge is not None)
+    known = known_judgments(before, reused, by_id, policy, judge=config.judge)
     with progress(f"filter with {config.judge or 'the shipped probe'}", len(completions), unit="completions") as bar:
         filtered = filter_completions(chosen, completions, policy=policy, judges=judges, known=known)
         bar.advance(len(completions))

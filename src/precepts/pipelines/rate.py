@@ -51,7 +51,7 @@ def rate(
         labels: Labels of a random sample of the rows: adds prediction-powered.
         question: What is asked; by default the card's.
         where: Keys and values that rows must have, such as asked=refuse.
-        out: Where rows and evidence are kept; by default a new directory `rates/` beside the table.
+        out: Where rows and evidence are kept; by default a directory in `rates/` beside the table, one for each card and labels.
 
     Raises:
         PreceptsError: If the table, the card or the labels do not fit together.
@@ -65,19 +65,23 @@ def rate(
     asked: Question = question or (found.question if found else "refused")
     about = _about(file)
     _check(found, asked, about)
-    chosen = [row for row in read_jsonl(file) if matches(row, where or {})]
+    chosen = [row for row in _with_answers(file) if matches(row, where or {})]
     if not chosen:
         raise InputError(f"{file}: no row has {', '.join(f'{k}={v}' for k, v in (where or {}).items()) or 'anything'}.")
     sample: Sequence[Labelled] = load_labels(labels, question=asked).rows if labels else ()
     rows = rated_rows(chosen, asked, sample)
-    words = "-".join([asked, *(f"{k}-{v}" for k, v in (where or {}).items())])
-    run = Run(out or file.parent / "rates" / words)
-    run.begin(
-        {
-            "table": str(file), "sha256": file_digest(file), "where": dict(where or {}), "question": asked,
-            "card": found.rows_sha256 if found else None, "labels": file_digest(Path(labels)) if labels else None,
-        }
-    )  # fmt: skip
+    given = Path(labels).expanduser() if labels else None
+    digests = {
+        "card": found.rows_sha256 if found else None,
+        "labels": (file_digest(given) if given.is_file() else labels) if given else None,
+    }
+    words = [asked, *(f"{k}-{v}" for k, v in (where or {}).items()), *(f"{k}-{v[:8]}" for k, v in digests.items() if v)]
+    run = Run(out or file.parent / "rates" / "-".join(words))
+    sha256 = file_digest(file)
+    told = run.plan if (run.path / PLAN).exists() else {}
+    # A table that was moved, or is named otherwise, is the same table.
+    table_name = str(told["table"]) if told.get("sha256") == sha256 else str(file)
+    run.begin({"table": table_name, "sha256": sha256, "where": dict(where or {}), "question": asked, **digests})
     run.write(RATED.removesuffix(".jsonl"), rows)
     if card is not None:
         # Copied, so that the directory stands by itself.
@@ -92,6 +96,15 @@ def rate(
     run.write("evidence", [one.evidence for one in made])
     run.finish(why=[one.why for one in made])
     return Rated(str(file), asked, made, run.path)
+
+
+def _with_answers(file: Path) -> list[Row]:
+    """The rows of a table; of an evaluated arm's, each with the key and the text of the answer that it scores."""
+    rows, beside = read_jsonl(file), file.parent / COMPLETIONS
+    if file.name != SCORES or not beside.is_file():
+        return rows
+    made = {row["case_id"]: {"completion": row["key"], "answer": row["answer"]} for row in read_jsonl(beside)}
+    return [{**made.get(row.get("case_id"), {}), **row} for row in rows]
 
 
 def _about(file: Path) -> dict[str, Any]:

@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, Any, Literal
 from precepts.deliberative.rewards import PolicyReward
 from precepts.deliberative.uncertain import Uncertain, leaning, most_uncertain
 from precepts.errors import InputError, MissingError, needs_extra
-from precepts.models import model_path
 from precepts.pipelines.config import FREQUENCY_PENALTY, AlignConfig, asked, cases_of, policy_of, sample, trainable
-from precepts.pipelines.judging import reward_judge
+from precepts.pipelines.judging import check_reference, reward_judge
 from precepts.pipelines.sft import calibrate_on_dev
 from precepts.policy import Policy
 from precepts.progress import progress
@@ -57,8 +56,7 @@ def rl_stage(run: Run, config: AlignConfig, options: RLOptions | None = None) ->
     stage = run.stage(STAGE[options.start])
     base = _start_model(run, config, options.start)
     policy = policy_of(run)
-    if options.judge is not None:
-        model_path(options.judge)  # a misspelt reference is told before the plan is written
+    check_reference(options.judge, "rewards")  # a misspelt reference is told before the plan is written
     try:
         from precepts.training.grpo import GRPOSettings, train_grpo
     except ImportError as error:

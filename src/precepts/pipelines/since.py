@@ -91,13 +91,14 @@ def known_judgments(
     cases: Mapping[str, Case],
     policy: Policy,
     *,
-    reads_policy: bool,
+    judge: str | None,
 ) -> dict[str, list[Judgment]]:
     """What the earlier run's filter said of re-used completions, by key, where a judge would read the same now.
 
-    A judge that reads the policy is asked again wherever the brief of the case's category is another one.
+    `judge` is the one that filters now; what another one said before says nothing of what it would. A judge that reads the policy
+    is asked again wherever the brief of the case's category is another one.
     """
-    if before is None or before.run is None:
+    if before is None or before.run is None or before.run.plan.get("judge") != judge:
         return {}
     keys = {completion.key for completion in reused}
     out: dict[str, list[Judgment]] = {}
@@ -105,7 +106,7 @@ def known_judgments(
         case = cases.get(judgment.case_id)
         if case is None or judgment.completion not in keys or judgment.score is None:
             continue
-        if not reads_policy or _same_brief(case, before.policy, policy):
+        if judge is None or _same_brief(case, before.policy, policy):
             out.setdefault(judgment.completion, []).append(judgment)
     return out
 

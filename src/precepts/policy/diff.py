@@ -49,8 +49,8 @@ class PolicyDiff(NamedTuple):
 
     @property
     def same(self) -> bool:
-        """Whether nothing changed."""
-        return not (self.clauses or self.parts)
+        """Whether nothing changed: no text, and not the order in which a brief tells it."""
+        return not (self.clauses or self.parts or self.briefs)
 
     def touched(self) -> dict[str, ClauseChange]:
         """Changes by clause id."""
