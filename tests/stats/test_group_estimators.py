@@ -38,7 +38,7 @@ def test_without_clusters_a_level_is_plain_signal_detection() -> None:
         ("dprime", plain.d_prime, plain.d_prime_interval()),
         ("criterion", plain.criterion, plain.criterion_interval()),
     ):
-        found = estimate("trade_off@1", rows, params={"statistic": name, "sampled": "rows"})
+        found = estimate("trade_off@2", rows, params={"statistic": name, "sampled": "rows"})
         assert found.value == pytest.approx(value, abs=1e-12)
         assert (found.low, found.high) == pytest.approx(limits, abs=1e-9)
 
@@ -47,7 +47,7 @@ def test_the_revealed_cost_ratio_is_beta_times_the_odds_of_signal() -> None:
     rows = [{"label": t, "score": s, "count": n} for t, s, n in ((1, 1, 90), (1, 0, 10), (0, 1, 20), (0, 0, 80))]
     plain = detection(90, 100, 20, 100)
     params = {"statistic": "log_cost_ratio", "prevalence": 0.2, "cost_ratio": 2.0}
-    found = estimate("trade_off@1", rows, params=params)
+    found = estimate("trade_off@2", rows, params=params)
     assert found.value == pytest.approx(plain.d_prime * plain.criterion + math.log(0.25) - math.log(2), abs=1e-12)
 
 

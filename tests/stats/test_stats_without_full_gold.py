@@ -81,7 +81,7 @@ def test_a_rater_who_is_strict_in_one_group_is_told_from_the_group(seed):
     assert abs(outlier.value - 1.2) < 0.5
     other = estimate("probit_mixed@1", rows, params={**params, "rater": "r3"})
     assert abs(other.value) < 0.4
-    raw = estimate("trade_off@1", rows, params={**params, "against": ["b"], "sampled": "rows"})
+    raw = estimate("trade_off@2", rows, params={**params, "against": ["b"], "sampled": "rows"})
     typical = estimate("probit_mixed@1", rows, params={**params, "against": ["b"]})
     # Of these ratings the gap is known well; of raters in general it is not, as one rater makes it.
     assert typical.high - typical.low > 2 * (raw.high - raw.low)
@@ -102,7 +102,7 @@ def test_pooled_groups_without_outliers_agree_with_signal_detection():
     rows = _rows(np.random.default_rng(5), items=600, raters=10)
     for statistic in ("dprime", "criterion"):
         pooled = estimate("probit_mixed@1", rows, params={"statistic": statistic, "of": "a"})
-        plain = estimate("trade_off@1", rows, params={"statistic": statistic, "of": "a", "sampled": "rows"})
+        plain = estimate("trade_off@2", rows, params={"statistic": statistic, "of": "a", "sampled": "rows"})
         assert pooled.value == pytest.approx(plain.value, abs=0.06)
 
 

@@ -109,7 +109,7 @@ def _pooled(cells: _Cells, out: Corrected, raters: Sequence[Rater]) -> None:
         sampled = {"sampled": SAMPLED[cells.decision.generalise_to]}
         for statistic in ("dprime", "criterion"):
             row = rest.evidence(
-                f"{statistic}_gap_without_rater", "trade_off@1", statistic, rater[1], against=others, extra=sampled
+                f"{statistic}_gap_without_rater", "trade_off@2", statistic, rater[1], against=others, extra=sampled
             )
             source = row.inputs[0].model_copy(update={"where": {**row.inputs[0].where, "rater": known}})
             out.contrasts.append(

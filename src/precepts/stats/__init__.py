@@ -15,7 +15,7 @@ Glossary:
 - **evidence**: a Metric with the files it came from; `verify` recomputes it.
 
 Estimators: `wilson@1` `newcombe@1` `paired_difference@1` `percentile@1` `bca@1` `cluster_bootstrap@1` `auc@1`
-`paired_auc@1` `balanced_accuracy@1` `paired_balanced_accuracy@1` `dprime@1` `criterion@1` `trade_off@1`
+`paired_auc@1` `balanced_accuracy@1` `paired_balanced_accuracy@1` `dprime@1` `criterion@1` `trade_off@2`
 `group_rate@1` `calibration_gap@1` `group_auc@1` `group_auc@2` `ecce@1` `recalibration@1` `pgr@1`
 `clustered_wilson@1` `judge_corrected@1` `goodness_at_k@1` `paired_goodness_at_k@1` `pass_at_k@1` `cons_at_k@1`
 `within_cluster_contrast@1`

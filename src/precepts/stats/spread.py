@@ -226,7 +226,7 @@ def detection_spread(
 def detection_dispersion(rows: Sequence[Row], *, params: Params, seed: int, level: float) -> Metric:
     """Standard deviation (`dispersion: sd`) or unbiased `variance` between arms of `dprime` (default) or `criterion`.
 
-    Keys and `sampled` as `trade_off@1`. Arms without signal or without noise take no part.
+    Keys and `sampled` as `trade_off@2`. Arms without signal or without noise take no part.
     """
     statistic = cast("Statistic", choice_option(params, "statistic", ("dprime", "criterion")))
     sampled = cast("Sampled", choice_option(params, "sampled", ("both", "a", "b", "rows")))

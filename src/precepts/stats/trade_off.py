@@ -134,7 +134,9 @@ def trade_off(
             return None
         value += weight * one[0]
         gradient[2 * arm : 2 * arm + 2] = weight * np.array(one[1:])
-        if statistic == "log_cost_ratio":  # (z_FA² − z_H²) / 2 is flat where a rate is a half: there the next term is the variance
+        if (
+            statistic == "log_cost_ratio"
+        ):  # (z_FA² − z_H²) / 2 is flat where a rate is a half: there the next term is the variance
             curved[2 * arm : 2 * arm + 2] = weight**2 * found.floor[arm] ** 2 / 2
     base = gradient**2 * np.where(gradient != 0, found.floor.ravel(), 0.0)
     alone = float(gradient @ found.covariance.row @ gradient)
@@ -221,7 +223,7 @@ def _weight(row: Row) -> int:
     return int(found) if isinstance(found, int | float) else 1
 
 
-@estimator("trade_off", version=1, params=("statistic", "of", "against", "prevalence", "cost_ratio", "sampled"))
+@estimator("trade_off", version=2, params=("statistic", "of", "against", "prevalence", "cost_ratio", "sampled"))
 def trade_off_estimate(rows: Sequence[Row], *, params: Params, seed: int, level: float) -> Metric:
     """A statistic of the ratings of arm `of`, less the mean over the arms `against` if any are named.
 
@@ -234,9 +236,9 @@ def trade_off_estimate(rows: Sequence[Row], *, params: Params, seed: int, level:
     ratings, names = ratings_of(rows, params)
     num_unscored = num_unscored_in([row for row in rows if str(row.get("arm", "")) in (of, *others)])
     if not names:
-        return as_metric("trade_off@1", None, None, level=level, n=0, num_unscored=num_unscored)
+        return as_metric("trade_off@2", None, None, level=level, n=0, num_unscored=num_unscored)
     if missing := [name for name in (of, *others) if name not in names]:
-        raise InputError(f"trade_off@1: no row has the arm {missing[0]!r}; there are {', '.join(names)}.")
+        raise InputError(f"trade_off@2: no row has the arm {missing[0]!r}; there are {', '.join(names)}.")
     weights = {names.index(of): 1.0} | {names.index(name): -1 / len(others) for name in others}
     share = None if params.get("prevalence") is None else number_option(params, "prevalence", 0.5)
     sampled = cast("Sampled", choice_option(params, "sampled", ("both", "a", "b", "rows")))
@@ -256,7 +258,7 @@ def metric_of(
     found: Trading, statistic: Statistic, value: TradeOff | None, arm: int, *, level: float, num_unscored: int
 ) -> Metric:
     """The Metric of an estimate: a rate with Wilson's interval, anything else with Student's."""
-    name = "trade_off@1"
+    name = "trade_off@2"
     if statistic in ("hit_rate", "correct_rejection_rate"):
         side = 0 if statistic == "hit_rate" else 1
         total, yes = float(found.totals[arm, side]), float(found.hits[arm, side])
