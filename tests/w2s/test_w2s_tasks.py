@@ -70,6 +70,17 @@ def test_csv_of_ones_own(csv_task):
     assert Counter(example.label for example in task.examples) == {0: 80, 1: 80}
 
 
+def test_a_run_of_peoples_labels_is_another_once_one_of_them_changes(tmp_path):
+    path, digests = tmp_path / "own.csv", []
+    for weak in ("1,0", "1,1", ","):
+        one, other = weak.split(",")
+        path.write_text(f"text,label,weak\na,1,{one}\nb,0,{other}\n")
+        digests.append(load_task(path).digest)
+    assert len(set(digests)) == 3
+    path.write_text("text,label\na,1\nb,0\n")
+    assert load_task(path).digest == digests[2]
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
