@@ -88,6 +88,8 @@ def test_a_run_of_peoples_labels_is_another_once_one_of_them_changes(tmp_path):
         ("text,label\na,1\n,0\n", r"own.csv:3: `text` is empty"),
         ("text,label\na,\nb,0\n", r"own.csv:2: `label` is empty"),
         ("text,label,weak\na,1,2\nb,0,0\n", r"own.csv:2: '2' is not a label"),
+        ("label,text\n1,a\n0,b, and more\n", r"own.csv:3: has more fields than the header"),
+        ("text,label\n" + "x" * 200_000 + ",1\nb,0\n", r"own.csv:2: not CSV"),
         ("text\na\n", "needs `label`"),
         ("text,label\n", "holds no rows"),
     ],
@@ -97,6 +99,12 @@ def test_a_bad_file_is_one_clear_error(tmp_path, text, message):
     path.write_text(text)
     with pytest.raises(InputError, match=message):
         load_task(path)
+
+
+def test_a_comma_at_the_end_of_every_row_is_no_field(tmp_path):
+    path = tmp_path / "own.csv"
+    path.write_text("text,label,\na,1,\nb,0,,\n")
+    assert [e.texts for e in load_task(path).examples] == [("a",), ("b",)]
 
 
 def test_unknown_names_are_answered_with_a_near_one():

@@ -133,7 +133,17 @@ def _rows(path: Path) -> list[tuple[int, dict[str, Any]]]:
             found.append((number, row))
         return found
     reader = csv.DictReader(io.StringIO(text, newline=""))
-    return [(reader.line_num, {key: value for key, value in row.items() if key is not None}) for row in reader]
+    rows: list[tuple[int, dict[str, Any]]] = []
+    try:
+        for row in reader:
+            if any(row.pop(None, ())):
+                raise InputError.at(
+                    path, reader.line_num, "has more fields than the header; put a text that holds a comma in quotes"
+                )
+            rows.append((reader.line_num, row))
+    except csv.Error as error:
+        raise InputError.at(path, reader.line_num + 1, f"not CSV ({error}); give JSON lines instead") from None
+    return rows
 
 
 def _text(path: Path, line: int, row: Mapping[str, Any], key: str) -> str:
