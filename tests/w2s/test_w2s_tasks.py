@@ -107,6 +107,17 @@ def test_a_comma_at_the_end_of_every_row_is_no_field(tmp_path):
     assert [e.texts for e in load_task(path).examples] == [("a",), ("b",)]
 
 
+def test_json_lines_may_write_true_and_false_and_name_a_group_0(tmp_path):
+    path = tmp_path / "own.jsonl"
+    path.write_text(
+        '{"text": "a", "label": true, "weak": false, "group": 0}\n{"text": "b", "label": false, "weak": true, "group": 0}\n'
+        '{"text": "c", "label": 1, "group": 1}\n{"text": "d", "label": 0, "weak": 0, "group": null}\n'
+    )
+    task = load_task(path)
+    assert [(e.label, e.weak) for e in task.examples] == [(1, 0), (0, 1), (1, None), (0, 0)]
+    assert [e.group for e in task.examples] == ["0", "0", "1", "d"]
+
+
 def test_unknown_names_are_answered_with_a_near_one():
     with pytest.raises(MissingError, match="did you mean `justice`"):
         load_task("justce")

@@ -104,11 +104,11 @@ def _from_file(path: Path) -> Task:
     examples: list[Example] = []
     for (line, row), label in zip(rows, labels, strict=True):
         texts = tuple(_text(path, line, row, key) for key in (("first", "second") if pairwise else ("text",)))
-        weak = str(row.get("weak") if row.get("weak") is not None else "").strip()
+        weak = _written(row.get("weak"))
         for given in (label, weak):
             if given and given not in by_label:
                 raise InputError.at(path, line, f"{given!r} is not a label; the labels are {', '.join(by_label)}")
-        group = str(row.get("group") or "").strip() or "\n".join(texts).casefold()
+        group = _written(row.get("group")) or "\n".join(texts).casefold()
         examples.append(Example(texts, by_label[label], group, by_label[weak] if weak else None))
     return Task(path.stem, f"Rows of {path.name}", names, "given by the user", "not stated", tuple(examples))
 
@@ -147,8 +147,12 @@ def _rows(path: Path) -> list[tuple[int, dict[str, Any]]]:
 
 
 def _text(path: Path, line: int, row: Mapping[str, Any], key: str) -> str:
-    value = row.get(key)
-    text = str(int(value) if isinstance(value, bool) else value).strip() if value is not None else ""
+    text = _written(row.get(key))
     if not text:
         raise InputError.at(path, line, f"`{key}` is empty; fill it or take the row out")
     return text
+
+
+def _written(value: object) -> str:
+    """A value as a CSV would hold it: nothing as an empty text, JSON's true and false as 1 and 0."""
+    return "" if value is None else str(int(value) if isinstance(value, bool) else value).strip()
