@@ -118,6 +118,14 @@ def test_json_lines_may_write_true_and_false_and_name_a_group_0(tmp_path):
     assert [e.group for e in task.examples] == ["0", "0", "1", "d"]
 
 
+def test_one_text_in_two_groups_and_a_pair_the_other_way_round_stand_in_one_part(tmp_path):
+    path = tmp_path / "own.csv"
+    path.write_text("text,label,group\na,1,p\nb,0,q\nA,1,q\nc,0,r\nb,0,s\nd,1,r\n")
+    assert [e.group for e in load_task(path).examples] == ["p", "p", "p", "r", "p", "r"]
+    path.write_text("first,second,label\na,b,1\nb,a,0\na,c,1\n")
+    assert [e.group for e in load_task(path).examples] == ["a\nb", "a\nb", "a\nc"]
+
+
 def test_unknown_names_are_answered_with_a_near_one():
     with pytest.raises(MissingError, match="did you mean `justice`"):
         load_task("justce")

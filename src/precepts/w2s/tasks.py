@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -110,7 +110,24 @@ def _from_file(path: Path) -> Task:
                 raise InputError.at(path, line, f"{given!r} is not a label; the labels are {', '.join(by_label)}")
         group = _written(row.get("group")) or "\n".join(texts).casefold()
         examples.append(Example(texts, by_label[label], group, by_label[weak] if weak else None))
-    return Task(path.stem, f"Rows of {path.name}", names, "given by the user", "not stated", tuple(examples))
+    return Task(path.stem, f"Rows of {path.name}", names, "given by the user", "not stated", tuple(_joined(examples)))
+
+
+def _joined(examples: Sequence[Example]) -> list[Example]:
+    """The rows, those of one text or of one pair, either way round, in one group: nothing is tested on that was trained on."""
+    joined: dict[str, str] = {}
+    seen: dict[tuple[str, ...], str] = {}
+
+    def first(group: str) -> str:
+        while (other := joined.get(group, group)) != group:
+            group = other
+        return group
+
+    for example in examples:
+        texts = tuple(sorted(text.casefold() for text in example.texts))
+        one, other = first(seen.setdefault(texts, example.group)), first(example.group)
+        joined[other] = one
+    return [example._replace(group=first(example.group)) for example in examples]
 
 
 def _rows(path: Path) -> list[tuple[int, dict[str, Any]]]:
