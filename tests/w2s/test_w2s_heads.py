@@ -199,6 +199,9 @@ def test_weak_labels_that_are_all_equal_leave_nothing_half_written(cli, tiny_pat
         (["--strong", "tfidf"], "cannot be a student"),
         (["--strong", "static:TINY", "--prompted"], "writes no text"),
         (["--strong", "lora:/no/such/model"], "no/such/model"),
+        (["--strong", "TINY@3"], "layers 1 to 2; got 3"),
+        (["--weak", "TINY@0"], "layers 1 to 2; got 0"),
+        (["--strong", "BERT@1"], "no causal language model"),
         (["--seeds", "1", "--rows", "20"], "at least 8"),
         (["--method", "nothing"], "no method"),
     ],
@@ -206,8 +209,11 @@ def test_weak_labels_that_are_all_equal_leave_nothing_half_written(cli, tiny_pat
 def test_a_wrong_option_is_told_before_anything_is_written_so_that_the_same_run_can_begin(
     cli, csv_task, tiny_path, tmp_path, options, said
 ):
-    out = tmp_path / "run"
-    given = [option.replace("TINY", str(tiny_path)) for option in options]
+    out, bert = tmp_path / "run", tmp_path / "bert"
+    bert.mkdir()
+    (bert / "config.json").write_text('{"architectures": ["BertModel"], "num_hidden_layers": 2}')
+    (bert / "model.safetensors").touch()
+    given = [option.replace("TINY", str(tiny_path)).replace("BERT", str(bert)) for option in options]
     done = cli(*run_argv(csv_task, tiny_path, out), *given)
     assert done.code == 2, done.err
     assert said in done.err
