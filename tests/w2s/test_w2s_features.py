@@ -93,6 +93,8 @@ def test_a_layer_the_model_does_not_have_and_a_text_that_is_too_long_are_refused
         FeatureStore(FeatureSource(tiny_path, 3)).vectors(TEXTS)
     with pytest.raises(InputError, match="the model reads 512"):
         FeatureStore(FeatureSource(tiny_path, 1)).vectors(["sea " * 2000])
+    with pytest.raises(InputError, match="the model reads 512"):
+        FeatureStore(FeatureSource(tiny_path, 1)).vectors(["\u2000" * 400, "more letters " * 32])
 
 
 def test_the_default_layer_is_just_past_the_middle(tiny_path, embedded):

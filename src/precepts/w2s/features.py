@@ -138,8 +138,9 @@ def fill(stores: Sequence[FeatureStore], texts: Sequence[str]) -> None:
     model = load_backbone(source.path, source.kind, max(layers))
     ordered = sorted(missing.items(), key=lambda item: (len(item[1]), item[0]))
     for _, text in reversed(ordered):
-        if model.most_tokens is None or len(text) < model.most_tokens:
-            break  # a token has at least one character
+        # A token has at least one byte, a character up to four of them.
+        if model.most_tokens is None or len(text.encode("utf-8", "surrogatepass")) < model.most_tokens:
+            continue
         if (length := model.length_of(text)) > model.most_tokens:
             raise InputError(f"A text has {length} tokens, the model reads {model.most_tokens}: {text[:60]!r}…")
     said = f"layer {', '.join(map(str, layers))}" if source.kind == "layer" else source.kind
