@@ -199,6 +199,7 @@ def test_weak_labels_that_are_all_equal_leave_nothing_half_written(cli, tiny_pat
         (["--strong", "tfidf"], "cannot be a student"),
         (["--strong", "static:TINY", "--prompted"], "writes no text"),
         (["--strong", "lora:/no/such/model"], "no/such/model"),
+        (["--strong", "lora:TINY", "--weak", "simulated:imitable@0.7"], "frozen features"),
         (["--strong", "TINY@3"], "layers 1 to 2; got 3"),
         (["--weak", "TINY@0"], "layers 1 to 2; got 0"),
         (["--strong", "BERT@1"], "no causal language model"),

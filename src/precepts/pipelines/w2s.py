@@ -85,6 +85,12 @@ def check(task: Task, config: W2SConfig) -> None:
         raise InputError(
             f"{config.strong} writes no text: --generative and --prompted need a causal language model as student."
         )
+    simulated = simulated_ref(config.weak)
+    if simulated is not None and simulated.kind == "imitable" and tuned_ref(config.strong) is not None:
+        raise InputError(
+            f"{config.weak} errs as a head on the student's frozen features would, and {config.strong} has none. "
+            f"Give a student as MODEL[@LAYER], or simulated:independent or simulated:long."
+        )
     if config.weak == "people":
         supervise(Supervisor("people"), examples, splits, test, num_classes=num_classes, features_ND=None)
 
