@@ -91,6 +91,16 @@ def test_features_that_are_not_numbers_and_labels_of_one_class_are_refused():
         train_heads([x], [arm(NAIVE, np.zeros((1, 64), dtype=int))], seeds=[0], settings=HeadSettings())
 
 
+@pytest.mark.parametrize(("ref", "advice"), [("tfidf", "Use tfidf-chars or a model"), ("tfidf-chars", "Use a model")])
+def test_rows_without_a_word_in_common_are_refused_by_a_supervisor_of_words(ref, advice):
+    from precepts.w2s.examples import Example
+    from precepts.w2s.supervisors import Supervisor, weak_labels
+
+    rows = [Example((chr(0x4E00 + i),), i % 2, str(i)) for i in range(40)]
+    with pytest.raises(InputError, match=advice):
+        weak_labels(Supervisor(ref), rows, range(20), range(20, 40), num_classes=2)
+
+
 def answers(rate, weak, seed):
     """A student that agrees with the weak labels at a rate."""
     agrees = np.random.default_rng(seed).random(len(weak)) < rate
