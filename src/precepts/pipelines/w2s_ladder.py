@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from precepts.pipelines.w2s import TaskTables, check, measure, task_tables, write_tables
+from precepts.pipelines.w2s import TaskTables, check, measure, plan_taken_back, task_tables, write_tables
 from precepts.pipelines.w2s_config import W2SConfig
 from precepts.pipelines.w2s_evidence import Scores
 from precepts.pipelines.w2s_models import features_of, labeller_of, num_parameters_of, warm
@@ -50,7 +50,8 @@ def run_ladder(run: Run, ladder: Path, config: W2SConfig, *, over: Spread = here
         })  # fmt: skip
         evidence: list[Evidence] = []
         left = [pair for pair in pairs(rungs) if not run.stage(pair.name).finished]
-        _warm(task, left, config, over)
+        with plan_taken_back(run):
+            _warm(task, left, config, over)
 
         def work(pair: Pair) -> TaskTables:
             return task_tables(run.stage(pair.name), task, of_pair(config, pair))
@@ -59,7 +60,9 @@ def run_ladder(run: Run, ladder: Path, config: W2SConfig, *, over: Spread = here
         for pair in pairs(rungs):
             one, stage = of_pair(config, pair), run.stage(pair.name)
             if not stage.finished:
-                write_tables(stage, task, next(made))
+                with plan_taken_back(run):
+                    tables = next(made)
+                write_tables(stage, task, tables)
             if not stage.table("evidence").exists():
                 slice_ = {"task": task.name, "weak": pair.weak.name, "strong": pair.strong.name}
                 stage.write("evidence", measure(run, stage, slice_, one))
