@@ -112,6 +112,19 @@ def test_the_command_gives_pairs_a_chain_and_evidence_that_recomputes(cli, csv_t
     assert len(json.loads(again.out)["evidence"]) == len(evidence)
 
 
+def test_too_few_rows_for_the_models_of_a_chain_are_told_before_anything_is_written(cli, csv_task, tiny_path, tmp_path):
+    path, out = tmp_path / "ladder.yaml", tmp_path / "run"
+    rows = [
+        {"name": "words", "ref": "tfidf"},
+        *({"name": f"m{i}", "ref": f"{tiny_path}@{1 + i % 2}", "size": i + 1} for i in range(9)),
+    ]
+    path.write_text(json.dumps({"models": rows}))
+    done = cli("w2s", "ladder", str(path), str(csv_task), "--seeds", "1", "--rows", "0", "--out", str(out))
+    assert done.code == 2
+    assert "too few for 9 models" in done.err
+    assert not out.exists()
+
+
 def test_a_matched_size_is_said_with_its_unit_and_its_ends():
     from precepts.pipelines.w2s_ladder_page import matched_text
     from precepts.types import Evidence

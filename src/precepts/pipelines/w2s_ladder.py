@@ -12,13 +12,13 @@ from precepts.pipelines.w2s_models import features_of, labeller_of, num_paramete
 from precepts.runs import Row, Run, command_line
 from precepts.types import Evidence
 from precepts.w2s.backbones import backbone_ref
-from precepts.w2s.bootstrap import BOOTSTRAPPED, DIRECT, bootstrapped
+from precepts.w2s.bootstrap import BOOTSTRAPPED, DIRECT, bootstrapped, slices_of
 from precepts.w2s.examples import Task
 from precepts.w2s.experiment import CEILING, score_rows, students, supervise
 from precepts.w2s.guard import rank_correlation
 from precepts.w2s.ladder import Pair, Rung, pairs, read_ladder
 from precepts.w2s.methods import METHODS
-from precepts.w2s.splits import pool, split
+from precepts.w2s.splits import Split, pool, split
 from precepts.w2s.supervisors import BUILT_IN, Supervisor
 from precepts.w2s.tasks import load_task
 from precepts.w2s.tuned import tuned_ref
@@ -43,6 +43,9 @@ def run_ladder(run: Run, ladder: Path, config: W2SConfig, *, over: Spread = here
     (task,) = (load_task(name) for name in config.tasks)
     for pair in pairs(rungs):
         check(task, of_pair(config, pair))
+    chain = [rung for rung in rungs[1:] if rung.can_learn and tuned_ref(rung.ref) is None]
+    if len(chain) > 1:
+        slices_of(_splits(task, config), len(chain))
     with run.locked():
         run.begin({
             "command": "w2s ladder", "config": config.model_dump(mode="json", exclude={"weak", "strong"}),
@@ -67,7 +70,6 @@ def run_ladder(run: Run, ladder: Path, config: W2SConfig, *, over: Spread = here
                 slice_ = {"task": task.name, "weak": pair.weak.name, "strong": pair.strong.name}
                 stage.write("evidence", measure(run, stage, slice_, one))
             evidence += [Evidence.model_validate(row) for row in stage.rows("evidence")]
-        chain = [rung for rung in rungs[1:] if rung.can_learn and tuned_ref(rung.ref) is None]
         if len(chain) > 1:
             evidence += _chain(run, task, rungs[0], chain, config)
         truth = write_models(run, rungs, config)
@@ -84,6 +86,11 @@ def run_ladder(run: Run, ladder: Path, config: W2SConfig, *, over: Spread = here
 def of_pair(config: W2SConfig, pair: Pair) -> W2SConfig:
     """The configuration of one supervisor and student."""
     return config.model_copy(update={"weak": pair.weak.ref, "strong": pair.strong.ref})
+
+
+def _splits(task: Task, config: W2SConfig) -> list[Split]:
+    examples, _, rest = pool(task, rows=config.rows)
+    return [split(examples, rest, seed=seed, num_classes=len(task.classes)) for seed in range(config.seeds)]
 
 
 def _warm(task: Task, left: Sequence[Pair], config: W2SConfig, over: Spread) -> None:
@@ -199,8 +206,8 @@ def _chain(run: Run, task: Task, first: Rung, chain: Sequence[Rung], config: W2S
     stage = run.stage(CHAIN)
     if not stage.table("scores").exists():
         num_classes = len(task.classes)
-        examples, test, rest = pool(task, rows=config.rows)
-        splits = [split(examples, rest, seed=seed, num_classes=num_classes) for seed in range(config.seeds)]
+        examples, test, _ = pool(task, rows=config.rows)
+        splits = _splits(task, config)
         labeller = labeller_of(of_pair(config, Pair(first, chain[-1])), examples, num_classes)
         probed = labeller is None and first.ref not in BUILT_IN
         labelled = supervise(
