@@ -118,14 +118,14 @@ def ladder(
     if as_json:
         print(to_json({"v": 1, "run": str(out), "evidence": found, "ladder": read}, indent=1))
         return
-    others = {(e.claim, *e.slice.values()): e for e in found if e.claim in ("w2s/pgr", "w2s/matched_size")}
+    others = {(e.claim, *sorted(e.slice.items())): e for e in found if e.claim in ("w2s/pgr", "w2s/matched_size")}
 
     def build(between: str) -> Table:
         columns = ("supervisor", "student", "arm", "accuracy", "PGR", "matches on truth, parameters")
         table = grid(f"{task} (95 % intervals over seeds and rows)", columns)
         for e in found:
             if e.claim == "w2s/accuracy" and e.slice["arm"] not in ("naive-early", "guarded"):
-                pgr, worth = (others.get((f"w2s/{claim}", *e.slice.values())) for claim in ("pgr", "matched_size"))
+                pgr, worth = (others.get((f"w2s/{claim}", *sorted(e.slice.items()))) for claim in ("pgr", "matched_size"))
                 shown = (cell(e, between), cell(pgr, between), matched_text(worth))
                 table.add_row(e.slice["weak"], e.slice["strong"], e.slice["arm"], *shown)
         return table
