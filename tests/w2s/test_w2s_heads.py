@@ -245,6 +245,28 @@ def test_a_wrong_option_is_told_before_anything_is_written_so_that_the_same_run_
 
 
 @pytest.mark.parametrize(
+    ("options", "heads", "tuning"),
+    [
+        (["--epochs", "3"], 3, 2),
+        (["--strong", "lora:m", "--epochs", "3"], 8, 3),
+        (["--strong", "full:m"], 8, 2),
+        ([], 8, 2),
+    ],
+)
+def test_epochs_are_the_students_whether_it_is_a_head_or_fine_tuned(monkeypatch, tmp_path, options, heads, tuning):
+    from typer.testing import CliRunner
+
+    from precepts.cli import app
+    from precepts.pipelines import w2s
+
+    seen = []
+    monkeypatch.setattr(w2s, "run_w2s", lambda run, config, over: seen.append(config) or [])
+    done = CliRunner().invoke(app, ["w2s", "run", "banking", "--out", str(tmp_path / "run"), *options])
+    assert done.exit_code == 0, done.output
+    assert (seen[0].heads.epochs, seen[0].tuning.epochs) == (heads, tuning)
+
+
+@pytest.mark.parametrize(
     ("methods", "watched"), [(("hard", "logconf"), "logconf"), (("naive", "product"), "product"), (("naive",), "naive")]
 )
 def test_the_guard_watches_the_confidence_loss_where_it_is_run(methods, watched):

@@ -34,7 +34,7 @@ def run(
     method: Annotated[list[str] | None, typer.Option(help="Again for more; naive is always run; `all` for all.")] = None,
     seeds: Annotated[int, typer.Option(min=1, help="How many seeds.")] = 10,
     rows: Annotated[int, typer.Option(min=0, help="At most how many rows of a task; 0 for all.")] = 3000,
-    epochs: Annotated[int, typer.Option(min=1, help="Epochs of a head.")] = 8,
+    epochs: Annotated[int | None, typer.Option(min=1, help="Of the student: 8 of a head, 2 of a fine-tuned model, without it.")] = None,
     generative: Annotated[bool, typer.Option("--generative", help="Also students that first read the task's texts without labels.")] = False,
     zero_shot: Annotated[bool, typer.Option(help="Ask the student's model before any training; gains over it stand beside PGR.")] = True,
     prompted: Annotated[bool, typer.Option("--prompted", help="Also few-shot lines, with true and with weak labels.")] = False,
@@ -48,15 +48,18 @@ def run(
     from precepts.w2s.heads import HeadSettings
     from precepts.w2s.methods import METHODS
     from precepts.w2s.tasks import load_task
+    from precepts.w2s.tuned import Tuning, tuned_ref
     from precepts.workers import spread_over
 
     names = list(dict.fromkeys(method or ["logconf"]))
     if "all" in names:
         binary = all(len(load_task(name).classes) == 2 for name in tasks)
         names = [name for name, m in METHODS.items() if name != "naive" and (binary or not m.binary_only)]
+    tuned, given = tuned_ref(strong) is not None, {} if epochs is None else {"epochs": epochs}
     config = W2SConfig(
         tasks=tuple(tasks), weak=weak, strong=strong, methods=tuple(names), seeds=seeds, rows=rows or None,
-        heads=HeadSettings(epochs=epochs), generative=generative, zero_shot=zero_shot, prompted=prompted,
+        heads=HeadSettings(**({} if tuned else given)), tuning=Tuning(**(given if tuned else {})), generative=generative,
+        zero_shot=zero_shot, prompted=prompted,
     )  # fmt: skip
     with spread_over(workers, address=ray) as over:
         found = run_w2s(Run(out), config, over=over)
