@@ -210,6 +210,8 @@ class _Run:
             model = _model(path, AutoConfig.from_pretrained(path, trust_remote_code=False), dtype)
         elif layer is not None and norm is not None:
             setattr(model, norm, torch.nn.Identity())
+        if (padding := getattr(getattr(model, "embeddings", None), "padding_idx", None)) is not None and self._cut_at:
+            self._cut_at -= padding + 1  # RoBERTa and its kin count positions from the one after padding's
         self._model: Any = model.to(self._device).eval()
 
     def length_of(self, text: str) -> int:
