@@ -127,6 +127,33 @@ def test_too_few_rows_for_the_models_of_a_chain_are_told_before_anything_is_writ
     assert not out.exists()
 
 
+def test_of_models_of_one_size_the_strongest_stands_for_it(tmp_path):
+    from precepts.pipelines.w2s_config import W2SConfig
+    from precepts.pipelines.w2s_ladder import matched_sizes, on_truth, student_name
+    from precepts.runs import Run
+
+    rungs = [
+        Rung(name=name, ref=ref, size=size)
+        for name, ref, size in (("small", "static:m", 10), ("head", "m@2", 100), ("tuned", "lora:m", 100))
+    ]
+    config = W2SConfig(tasks=("t",), methods=("logconf",), zero_shot=False)
+    rates = {on_truth("small"): 0.5, on_truth("head"): 0.6, on_truth("tuned"): 0.9}
+    rates |= {student_name(pair, arm): 0.7 for pair in pairs(rungs) for arm in config.arms}
+    run = Run(tmp_path / "run")
+    run.write(
+        "models",
+        [
+            {"seed": s, "row": n, "group": str(n), "model": model, "how": "", "right": int(n < 20 * rate)}
+            for model, rate in rates.items()
+            for s in range(2)
+            for n in range(20)
+        ],
+    )
+    found = matched_sizes(run, rungs, ["small", "head", "tuned"], config, task="t")
+    assert {tuple(e.params["sizes"]) for e in found} == {(on_truth("small"), on_truth("tuned"))}
+    assert {e.value for e in found} == {pytest.approx(10**1.5)}
+
+
 def test_a_matched_size_is_said_with_its_unit_and_its_ends():
     from precepts.pipelines.w2s_ladder_page import matched_text
     from precepts.types import Evidence

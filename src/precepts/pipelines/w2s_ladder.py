@@ -154,10 +154,14 @@ def _one(row: Row, right: int, model: str, how: str) -> Row:
 def matched_sizes(
     run: Run, rungs: Sequence[Rung], truth: Sequence[str], config: W2SConfig, *, task: str
 ) -> list[Evidence]:
-    """The size of a truth-trained model that each student matches; none where fewer than two of them have different sizes."""
+    """The size of a truth-trained model that each student matches; none where fewer than two of them have different sizes.
+
+    Of models of one size the strongest, the last on the ladder, stands for it.
+    """
     known = sizes_of(rungs)
-    sizes = {on_truth(name): size for name in truth if (size := known[name]) is not None}
-    if len(set(sizes.values())) < 2 or len(set(sizes.values())) < len(sizes):
+    strongest = {size: name for name in truth if (size := known[name]) is not None}
+    sizes = {on_truth(name): size for size, name in strongest.items()}
+    if len(sizes) < 2:
         return []
     scores = Scores(run, run, slice_={"task": task}, model="", table_name="models")
     for pair in pairs(rungs):
