@@ -204,9 +204,7 @@ def test_weak_labels_that_are_all_equal_leave_nothing_half_written(cli, tiny_pat
 
 def test_a_supervisor_that_gives_one_class_leaves_a_directory_that_another_can_use(cli, tiny_path, tmp_path):
     path, out = tmp_path / "own.csv", tmp_path / "run"
-    path.write_text(
-        "text,label\n" + "".join(f"a day like all {'xyz'[i % 3] * (i + 9)},{i % 2}\n" for i in range(120))
-    )
+    path.write_text("text,label\n" + "".join(f"a day like all {'xyz'[i % 3] * (i + 9)},{i % 2}\n" for i in range(120)))
     done = cli(*run_argv(path, tiny_path, out))
     assert done.code == 2
     assert "same class" in done.err

@@ -128,7 +128,9 @@ def ladder(
         table = grid(f"{task} (95 % intervals over seeds and rows)", columns)
         for e in found:
             if e.claim == "w2s/accuracy" and e.slice["arm"] not in ("naive-early", "guarded"):
-                pgr, worth = (others.get((f"w2s/{claim}", *sorted(e.slice.items()))) for claim in ("pgr", "matched_size"))
+                pgr, worth = (
+                    others.get((f"w2s/{claim}", *sorted(e.slice.items()))) for claim in ("pgr", "matched_size")
+                )
                 shown = (cell(e, between), cell(pgr, between), matched_text(worth))
                 table.add_row(e.slice["weak"], e.slice["strong"], e.slice["arm"], *shown)
         return table
