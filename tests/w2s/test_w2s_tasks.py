@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from typer.testing import CliRunner
 
+from precepts.cli import app
 from precepts.errors import InputError, MissingError
 from precepts.w2s.examples import Example, Task, balanced, checked
 from precepts.w2s.splits import pool, split
@@ -129,6 +132,27 @@ def test_one_text_in_two_groups_and_a_pair_the_other_way_round_stand_in_one_part
 def test_unknown_names_are_answered_with_a_near_one():
     with pytest.raises(MissingError, match="did you mean `justice`"):
         load_task("justce")
+
+
+def test_the_command_lists_tasks_and_says_what_a_run_would_use_of_ones_own(tmp_path):
+    def told(*argv):
+        done = CliRunner().invoke(app, ["w2s", "task", *argv, "--json"])
+        assert done.exit_code == 0, done.output
+        return json.loads(done.stdout)
+
+    listed = told()["tasks"]
+    assert {row["name"] for row in listed} == set(TASKS)
+    assert all(row["licence"] and row["citation"] for row in listed)
+    path, used = tmp_path / "own.csv", {}
+    for rows in (400, 8000):
+        path.write_text("text,label\n" + "".join(f"row {i},{i % 2}\n" for i in range(rows)))
+        facts = told(str(path))
+        assert facts["rows"] == rows
+        used[rows] = sum(facts["used"].values())
+    examples, test, rest = pool(load_task(path), rows=3000)
+    parts = split(examples, rest, seed=0, num_classes=2)
+    assert used[8000] == len(test) + sum(map(len, parts)) <= 3000
+    assert 300 < used[400] <= 400
 
 
 @pytest.mark.parametrize("label", [-1, 2])

@@ -23,6 +23,7 @@ app = typer.Typer(
 )  # fmt: skip
 app.add_typer(w2s_chess.app, name="chess")
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+_ROWS = 3000
 
 
 @app.command("run")
@@ -33,7 +34,7 @@ def run(
     strong: Annotated[str, typer.Option(help="A head on MODEL[@LAYER], static: or encoder:MODEL; lora: or full:MODEL.")] = "precepts/smollm2-135m",
     method: Annotated[list[str] | None, typer.Option(help="Again for more; naive is always run; `all` for all.")] = None,
     seeds: Annotated[int, typer.Option(min=1, help="How many seeds.")] = 10,
-    rows: Annotated[int, typer.Option(min=0, help="At most how many rows of a task; 0 for all.")] = 3000,
+    rows: Annotated[int, typer.Option(min=0, help="At most how many rows of a task; 0 for all.")] = _ROWS,
     epochs: Annotated[int | None, typer.Option(min=1, help="Of the student: 8 of a head, 2 of a fine-tuned model, without it.")] = None,
     generative: Annotated[bool, typer.Option("--generative", help="Also students that first read the task's texts without labels.")] = False,
     zero_shot: Annotated[bool, typer.Option(help="Ask the student's model before any training; gains over it stand beside PGR.")] = True,
@@ -101,7 +102,7 @@ def ladder(
     out: Annotated[Path, typer.Option(help="The run directory.")],
     method: Annotated[list[str] | None, typer.Option(help="Again for more; naive is always run.")] = None,
     seeds: Annotated[int, typer.Option(min=1, help="How many seeds.")] = 10,
-    rows: Annotated[int, typer.Option(min=0, help="At most how many rows; 0 for all.")] = 3000,
+    rows: Annotated[int, typer.Option(min=0, help="At most how many rows; 0 for all.")] = _ROWS,
     workers: Workers = None,
     ray: RayAddress = None,
     as_json: AsJson = False,
@@ -145,7 +146,7 @@ def task(
     name: Annotated[str | None, typer.Argument(help="A registered task, or a CSV or JSONL file of your own.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Lists the registered tasks; or checks one and says what a run would use of it."""
+    """Lists the registered tasks; or checks one and says what a run would use of it without --rows."""
     from precepts.data import classification_entry
     from precepts.w2s.splits import pool, split
     from precepts.w2s.tasks import TASKS, load_task
@@ -164,7 +165,7 @@ def task(
         console().print(table)
         return
     found = load_task(name)
-    examples, test, rest = pool(found, rows=None)
+    examples, test, rest = pool(found, rows=_ROWS)
     parts = split(examples, rest, seed=0, num_classes=len(found.classes))
     counts = Counter(found.classes[e.label] for e in found.examples)
     facts = {
