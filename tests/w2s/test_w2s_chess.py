@@ -254,6 +254,21 @@ def test_the_command_makes_puzzles(cli, engine, tmp_path):
     assert read_games(out / "games.jsonl")
 
 
+def test_puzzles_of_two_engines_never_meet_and_what_is_no_engine_leaves_nothing(engine, tmp_path):
+    from precepts.pipelines.w2s_chess import make_chess
+    from precepts.runs import Run
+
+    run, other = Run(tmp_path / "run"), tmp_path / "other"
+    settings = PuzzleSettings(most_plies=12, plain_share=1.0)
+    with pytest.raises(InputError, match="UCI engine"):
+        make_chess(run, puzzles=2, seed=3, engine="/bin/true", settings=settings)
+    make_chess(run, puzzles=2, seed=3, engine=engine, settings=settings)
+    other.write_bytes((tmp_path / "engine").read_bytes())
+    other.chmod(0o755)
+    with pytest.raises(InputError, match="begun with another engine"):
+        make_chess(run, puzzles=2, seed=3, engine=str(other), settings=settings)
+
+
 def test_making_goes_on_from_the_game_where_it_was_stopped(engine, tmp_path, monkeypatch):
     from precepts.pipelines import w2s_chess
     from precepts.runs import Run

@@ -93,6 +93,8 @@ def test_a_layer_the_model_does_not_have_and_a_text_that_is_too_long_are_refused
         FeatureStore(FeatureSource(tiny_path, 3)).vectors(TEXTS)
     with pytest.raises(InputError, match="the model reads 512"):
         FeatureStore(FeatureSource(tiny_path, 1)).vectors(["sea " * 2000])
+    with pytest.raises(InputError, match="the model reads 512"):
+        FeatureStore(FeatureSource(tiny_path, 1)).vectors(["\u2000" * 400, "more letters " * 32])
 
 
 def test_the_default_layer_is_just_past_the_middle(tiny_path, embedded):
@@ -152,6 +154,20 @@ def test_a_sentence_encoder_gives_the_mean_of_its_last_states_and_long_texts_are
         np.testing.assert_allclose(row, direct.numpy(), rtol=0.05, atol=0.1)
     with pytest.raises(InputError, match="give encoder:MODEL"):
         FeatureStore(FeatureSource(path, 1)).vectors(TEXTS)
+
+
+def test_an_encoder_whose_positions_begin_after_paddings_cuts_at_those_that_it_has(tiny_path, tmp_path):
+    import transformers
+
+    tokenizer = transformers.AutoTokenizer.from_pretrained(tiny_path)
+    config = transformers.RobertaConfig(
+        vocab_size=len(tokenizer), hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=32,
+        max_position_embeddings=10, pad_token_id=1,
+    )  # fmt: skip
+    transformers.RobertaModel(config).save_pretrained(tmp_path / "roberta")
+    tokenizer.save_pretrained(tmp_path / "roberta")
+    found = FeatureStore(feature_source(tmp_path / "roberta", "encoder")).vectors(["sea " * 50, "sea " * 60])
+    np.testing.assert_array_equal(found[0], found[1])
 
 
 def test_static_vectors_are_the_mean_of_token_embeddings(tiny_path):

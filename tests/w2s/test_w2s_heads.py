@@ -91,6 +91,16 @@ def test_features_that_are_not_numbers_and_labels_of_one_class_are_refused():
         train_heads([x], [arm(NAIVE, np.zeros((1, 64), dtype=int))], seeds=[0], settings=HeadSettings())
 
 
+@pytest.mark.parametrize(("ref", "advice"), [("tfidf", "Use tfidf-chars or a model"), ("tfidf-chars", "Use a model")])
+def test_rows_without_a_word_in_common_are_refused_by_a_supervisor_of_words(ref, advice):
+    from precepts.w2s.examples import Example
+    from precepts.w2s.supervisors import Supervisor, weak_labels
+
+    rows = [Example((chr(0x4E00 + i),), i % 2, str(i)) for i in range(40)]
+    with pytest.raises(InputError, match=advice):
+        weak_labels(Supervisor(ref), rows, range(20), range(20, 40), num_classes=2)
+
+
 def answers(rate, weak, seed):
     """A student that agrees with the weak labels at a rate."""
     agrees = np.random.default_rng(seed).random(len(weak)) < rate
@@ -192,6 +202,17 @@ def test_weak_labels_that_are_all_equal_leave_nothing_half_written(cli, tiny_pat
     assert not (tmp_path / "run").exists()
 
 
+def test_a_supervisor_that_gives_one_class_leaves_a_directory_that_another_can_use(cli, tiny_path, tmp_path):
+    path, out = tmp_path / "own.csv", tmp_path / "run"
+    path.write_text("text,label\n" + "".join(f"a day like all {'xyz'[i % 3] * (i + 9)},{i % 2}\n" for i in range(120)))
+    done = cli(*run_argv(path, tiny_path, out))
+    assert done.code == 2
+    assert "same class" in done.err
+    assert not [found.name for found in out.iterdir() if found.name[0] != "."]
+    again = cli(*run_argv(path, tiny_path, out), "--weak", "simulated:independent@0.8")
+    assert again.code == 0, again.err
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [
@@ -199,6 +220,10 @@ def test_weak_labels_that_are_all_equal_leave_nothing_half_written(cli, tiny_pat
         (["--strong", "tfidf"], "cannot be a student"),
         (["--strong", "static:TINY", "--prompted"], "writes no text"),
         (["--strong", "lora:/no/such/model"], "no/such/model"),
+        (["--strong", "lora:TINY", "--weak", "simulated:imitable@0.7"], "frozen features"),
+        (["--strong", "TINY@3"], "layers 1 to 2; got 3"),
+        (["--weak", "TINY@0"], "layers 1 to 2; got 0"),
+        (["--strong", "BERT@1"], "no causal language model"),
         (["--seeds", "1", "--rows", "20"], "at least 8"),
         (["--method", "nothing"], "no method"),
     ],
@@ -206,12 +231,37 @@ def test_weak_labels_that_are_all_equal_leave_nothing_half_written(cli, tiny_pat
 def test_a_wrong_option_is_told_before_anything_is_written_so_that_the_same_run_can_begin(
     cli, csv_task, tiny_path, tmp_path, options, said
 ):
-    out = tmp_path / "run"
-    given = [option.replace("TINY", str(tiny_path)) for option in options]
+    out, bert = tmp_path / "run", tmp_path / "bert"
+    bert.mkdir()
+    (bert / "config.json").write_text('{"architectures": ["BertModel"], "num_hidden_layers": 2}')
+    (bert / "model.safetensors").touch()
+    given = [option.replace("TINY", str(tiny_path)).replace("BERT", str(bert)) for option in options]
     done = cli(*run_argv(csv_task, tiny_path, out), *given)
     assert done.code == 2, done.err
     assert said in done.err
     assert not out.exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "heads", "tuning"),
+    [
+        (["--epochs", "3"], 3, 2),
+        (["--strong", "lora:m", "--epochs", "3"], 8, 3),
+        (["--strong", "full:m"], 8, 2),
+        ([], 8, 2),
+    ],
+)
+def test_epochs_are_the_students_whether_it_is_a_head_or_fine_tuned(monkeypatch, tmp_path, options, heads, tuning):
+    from typer.testing import CliRunner
+
+    from precepts.cli import app
+    from precepts.pipelines import w2s
+
+    seen = []
+    monkeypatch.setattr(w2s, "run_w2s", lambda run, config, over: seen.append(config) or [])
+    done = CliRunner().invoke(app, ["w2s", "run", "banking", "--out", str(tmp_path / "run"), *options])
+    assert done.exit_code == 0, done.output
+    assert (seen[0].heads.epochs, seen[0].tuning.epochs) == (heads, tuning)
 
 
 @pytest.mark.parametrize(

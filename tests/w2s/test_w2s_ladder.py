@@ -90,6 +90,8 @@ def test_the_command_gives_pairs_a_chain_and_evidence_that_recomputes(cli, csv_t
     argv = ["w2s", "ladder", str(path), str(csv_task), "--seeds", "2", "--rows", "0", "--out", str(out)]
     done = cli(*argv)
     assert done.code == 0, done.err
+    shown = [line for line in done.out.splitlines() if " K" in line and "layer 2" in line]
+    assert len(shown) >= 2 * 2, "naive and logconf of both pairs stand beside the size that they match"
     evidence = [Evidence.model_validate_json(line) for line in (out / "evidence.jsonl").read_text().splitlines()]
     assert {(e.slice["weak"], e.slice["strong"]) for e in evidence} == {
         ("words", "layer 1"), ("words", "layer 2"), ("layer 1", "layer 2"),
@@ -110,6 +112,46 @@ def test_the_command_gives_pairs_a_chain_and_evidence_that_recomputes(cli, csv_t
     again = cli(*argv, "--json")
     assert again.code == 0, again.err
     assert len(json.loads(again.out)["evidence"]) == len(evidence)
+
+
+def test_too_few_rows_for_the_models_of_a_chain_are_told_before_anything_is_written(cli, csv_task, tiny_path, tmp_path):
+    path, out = tmp_path / "ladder.yaml", tmp_path / "run"
+    rows = [
+        {"name": "words", "ref": "tfidf"},
+        *({"name": f"m{i}", "ref": f"{tiny_path}@{1 + i % 2}", "size": i + 1} for i in range(9)),
+    ]
+    path.write_text(json.dumps({"models": rows}))
+    done = cli("w2s", "ladder", str(path), str(csv_task), "--seeds", "1", "--rows", "0", "--out", str(out))
+    assert done.code == 2
+    assert "too few for 9 models" in done.err
+    assert not out.exists()
+
+
+def test_of_models_of_one_size_the_strongest_stands_for_it(tmp_path):
+    from precepts.pipelines.w2s_config import W2SConfig
+    from precepts.pipelines.w2s_ladder import matched_sizes, on_truth, student_name
+    from precepts.runs import Run
+
+    rungs = [
+        Rung(name=name, ref=ref, size=size)
+        for name, ref, size in (("small", "static:m", 10), ("head", "m@2", 100), ("tuned", "lora:m", 100))
+    ]
+    config = W2SConfig(tasks=("t",), methods=("logconf",), zero_shot=False)
+    rates = {on_truth("small"): 0.5, on_truth("head"): 0.6, on_truth("tuned"): 0.9}
+    rates |= {student_name(pair, arm): 0.7 for pair in pairs(rungs) for arm in config.arms}
+    run = Run(tmp_path / "run")
+    run.write(
+        "models",
+        [
+            {"seed": s, "row": n, "group": str(n), "model": model, "how": "", "right": int(n < 20 * rate)}
+            for model, rate in rates.items()
+            for s in range(2)
+            for n in range(20)
+        ],
+    )
+    found = matched_sizes(run, rungs, ["small", "head", "tuned"], config, task="t")
+    assert {tuple(e.params["sizes"]) for e in found} == {(on_truth("small"), on_truth("tuned"))}
+    assert {round(e.value, 6) for e in found} == {round(10**1.5, 6)}
 
 
 def test_a_matched_size_is_said_with_its_unit_and_its_ends():

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from typer.testing import CliRunner
 
+from precepts.cli import app
 from precepts.errors import InputError, MissingError
 from precepts.w2s.examples import Example, Task, balanced, checked
 from precepts.w2s.splits import pool, split
@@ -70,6 +73,17 @@ def test_csv_of_ones_own(csv_task):
     assert Counter(example.label for example in task.examples) == {0: 80, 1: 80}
 
 
+def test_a_run_of_peoples_labels_is_another_once_one_of_them_changes(tmp_path):
+    path, digests = tmp_path / "own.csv", []
+    for weak in ("1,0", "1,1", ","):
+        one, other = weak.split(",")
+        path.write_text(f"text,label,weak\na,1,{one}\nb,0,{other}\n")
+        digests.append(load_task(path).digest)
+    assert len(set(digests)) == 3
+    path.write_text("text,label\na,1\nb,0\n")
+    assert load_task(path).digest == digests[2]
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -77,6 +91,8 @@ def test_csv_of_ones_own(csv_task):
         ("text,label\na,1\n,0\n", r"own.csv:3: `text` is empty"),
         ("text,label\na,\nb,0\n", r"own.csv:2: `label` is empty"),
         ("text,label,weak\na,1,2\nb,0,0\n", r"own.csv:2: '2' is not a label"),
+        ("label,text\n1,a\n0,b, and more\n", r"own.csv:3: has more fields than the header"),
+        ("text,label\n" + "x" * 200_000 + ",1\nb,0\n", r"own.csv:2: not CSV"),
         ("text\na\n", "needs `label`"),
         ("text,label\n", "holds no rows"),
     ],
@@ -88,9 +104,55 @@ def test_a_bad_file_is_one_clear_error(tmp_path, text, message):
         load_task(path)
 
 
+def test_a_comma_at_the_end_of_every_row_is_no_field(tmp_path):
+    path = tmp_path / "own.csv"
+    path.write_text("text,label,\na,1,\nb,0,,\n")
+    assert [e.texts for e in load_task(path).examples] == [("a",), ("b",)]
+
+
+def test_json_lines_may_write_true_and_false_and_name_a_group_0(tmp_path):
+    path = tmp_path / "own.jsonl"
+    path.write_text(
+        '{"text": "a", "label": true, "weak": false, "group": 0}\n{"text": "b", "label": false, "weak": true, "group": 0}\n'
+        '{"text": "c", "label": 1, "group": 1}\n{"text": "d", "label": 0, "weak": 0, "group": null}\n'
+    )
+    task = load_task(path)
+    assert [(e.label, e.weak) for e in task.examples] == [(1, 0), (0, 1), (1, None), (0, 0)]
+    assert [e.group for e in task.examples] == ["0", "0", "1", "d"]
+
+
+def test_one_text_in_two_groups_and_a_pair_the_other_way_round_stand_in_one_part(tmp_path):
+    path = tmp_path / "own.csv"
+    path.write_text("text,label,group\na,1,p\nb,0,q\nA,1,q\nc,0,r\nb,0,s\nd,1,r\n")
+    assert [e.group for e in load_task(path).examples] == ["p", "p", "p", "r", "p", "r"]
+    path.write_text("first,second,label\na,b,1\nb,a,0\na,c,1\n")
+    assert [e.group for e in load_task(path).examples] == ["a\nb", "a\nb", "a\nc"]
+
+
 def test_unknown_names_are_answered_with_a_near_one():
     with pytest.raises(MissingError, match="did you mean `justice`"):
         load_task("justce")
+
+
+def test_the_command_lists_tasks_and_says_what_a_run_would_use_of_ones_own(tmp_path):
+    def told(*argv):
+        done = CliRunner().invoke(app, ["w2s", "task", *argv, "--json"])
+        assert done.exit_code == 0, done.output
+        return json.loads(done.stdout)
+
+    listed = told()["tasks"]
+    assert {row["name"] for row in listed} == set(TASKS)
+    assert all(row["licence"] and row["citation"] for row in listed)
+    path, used = tmp_path / "own.csv", {}
+    for rows in (400, 8000):
+        path.write_text("text,label\n" + "".join(f"row {i},{i % 2}\n" for i in range(rows)))
+        facts = told(str(path))
+        assert facts["rows"] == rows
+        used[rows] = sum(facts["used"].values())
+    examples, test, rest = pool(load_task(path), rows=3000)
+    parts = split(examples, rest, seed=0, num_classes=2)
+    assert used[8000] == len(test) + sum(map(len, parts)) <= 3000
+    assert 300 < used[400] <= 400
 
 
 @pytest.mark.parametrize("label", [-1, 2])

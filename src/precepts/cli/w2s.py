@@ -23,6 +23,7 @@ app = typer.Typer(
 )  # fmt: skip
 app.add_typer(w2s_chess.app, name="chess")
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+_ROWS = 3000
 
 
 @app.command("run")
@@ -33,8 +34,8 @@ def run(
     strong: Annotated[str, typer.Option(help="A head on MODEL[@LAYER], static: or encoder:MODEL; lora: or full:MODEL.")] = "precepts/smollm2-135m",
     method: Annotated[list[str] | None, typer.Option(help="Again for more; naive is always run; `all` for all.")] = None,
     seeds: Annotated[int, typer.Option(min=1, help="How many seeds.")] = 10,
-    rows: Annotated[int, typer.Option(min=0, help="At most how many rows of a task; 0 for all.")] = 3000,
-    epochs: Annotated[int, typer.Option(min=1, help="Epochs of a head.")] = 8,
+    rows: Annotated[int, typer.Option(min=0, help="At most how many rows of a task; 0 for all.")] = _ROWS,
+    epochs: Annotated[int | None, typer.Option(min=1, help="Of the student: 8 of a head, 2 of a fine-tuned model, without it.")] = None,
     generative: Annotated[bool, typer.Option("--generative", help="Also students that first read the task's texts without labels.")] = False,
     zero_shot: Annotated[bool, typer.Option(help="Ask the student's model before any training; gains over it stand beside PGR.")] = True,
     prompted: Annotated[bool, typer.Option("--prompted", help="Also few-shot lines, with true and with weak labels.")] = False,
@@ -48,15 +49,18 @@ def run(
     from precepts.w2s.heads import HeadSettings
     from precepts.w2s.methods import METHODS
     from precepts.w2s.tasks import load_task
+    from precepts.w2s.tuned import Tuning, tuned_ref
     from precepts.workers import spread_over
 
     names = list(dict.fromkeys(method or ["logconf"]))
     if "all" in names:
         binary = all(len(load_task(name).classes) == 2 for name in tasks)
         names = [name for name, m in METHODS.items() if name != "naive" and (binary or not m.binary_only)]
+    tuned, given = tuned_ref(strong) is not None, {} if epochs is None else {"epochs": epochs}
     config = W2SConfig(
         tasks=tuple(tasks), weak=weak, strong=strong, methods=tuple(names), seeds=seeds, rows=rows or None,
-        heads=HeadSettings(epochs=epochs), generative=generative, zero_shot=zero_shot, prompted=prompted,
+        heads=HeadSettings(**({} if tuned else given)), tuning=Tuning(**(given if tuned else {})), generative=generative,
+        zero_shot=zero_shot, prompted=prompted,
     )  # fmt: skip
     with spread_over(workers, address=ray) as over:
         found = run_w2s(Run(out), config, over=over)
@@ -98,7 +102,7 @@ def ladder(
     out: Annotated[Path, typer.Option(help="The run directory.")],
     method: Annotated[list[str] | None, typer.Option(help="Again for more; naive is always run.")] = None,
     seeds: Annotated[int, typer.Option(min=1, help="How many seeds.")] = 10,
-    rows: Annotated[int, typer.Option(min=0, help="At most how many rows; 0 for all.")] = 3000,
+    rows: Annotated[int, typer.Option(min=0, help="At most how many rows; 0 for all.")] = _ROWS,
     workers: Workers = None,
     ray: RayAddress = None,
     as_json: AsJson = False,
@@ -118,14 +122,16 @@ def ladder(
     if as_json:
         print(to_json({"v": 1, "run": str(out), "evidence": found, "ladder": read}, indent=1))
         return
-    others = {(e.claim, *e.slice.values()): e for e in found if e.claim in ("w2s/pgr", "w2s/matched_size")}
+    others = {(e.claim, *sorted(e.slice.items())): e for e in found if e.claim in ("w2s/pgr", "w2s/matched_size")}
 
     def build(between: str) -> Table:
         columns = ("supervisor", "student", "arm", "accuracy", "PGR", "matches on truth, parameters")
         table = grid(f"{task} (95 % intervals over seeds and rows)", columns)
         for e in found:
             if e.claim == "w2s/accuracy" and e.slice["arm"] not in ("naive-early", "guarded"):
-                pgr, worth = (others.get((f"w2s/{claim}", *e.slice.values())) for claim in ("pgr", "matched_size"))
+                pgr, worth = (
+                    others.get((f"w2s/{claim}", *sorted(e.slice.items()))) for claim in ("pgr", "matched_size")
+                )
                 shown = (cell(e, between), cell(pgr, between), matched_text(worth))
                 table.add_row(e.slice["weak"], e.slice["strong"], e.slice["arm"], *shown)
         return table
@@ -140,7 +146,7 @@ def task(
     name: Annotated[str | None, typer.Argument(help="A registered task, or a CSV or JSONL file of your own.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Lists the registered tasks; or checks one and says what a run would use of it."""
+    """Lists the registered tasks; or checks one and says what a run would use of it without --rows."""
     from precepts.data import classification_entry
     from precepts.w2s.splits import pool, split
     from precepts.w2s.tasks import TASKS, load_task
@@ -159,7 +165,7 @@ def task(
         console().print(table)
         return
     found = load_task(name)
-    examples, test, rest = pool(found, rows=None)
+    examples, test, rest = pool(found, rows=_ROWS)
     parts = split(examples, rest, seed=0, num_classes=len(found.classes))
     counts = Counter(found.classes[e.label] for e in found.examples)
     facts = {

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Generator
+from contextlib import contextmanager
 from typing import NamedTuple
 
-from precepts.errors import InputError
+from precepts.errors import InputError, PreceptsError
 from precepts.pipelines.w2s_config import GENERATIVE, W2SConfig
 from precepts.pipelines.w2s_evidence import Scores, curves
 from precepts.pipelines.w2s_guard import guard_rows
 from precepts.pipelines.w2s_models import after_reading, features_of, labeller_of, local_path, num_parameters_of
-from precepts.runs import Row, Run, command_line
+from precepts.runs import PLAN, Row, Run, command_line
 from precepts.types import Evidence
 from precepts.w2s.backbones import backbone_ref
 from precepts.w2s.examples import Task
@@ -52,7 +54,9 @@ def run_w2s(run: Run, config: W2SConfig, *, over: Spread = here) -> list[Evidenc
         for task in tasks:
             stage = run.stage(task.name)
             if not stage.finished:
-                write_tables(stage, task, next(made))
+                with plan_taken_back(run):
+                    tables = next(made)
+                write_tables(stage, task, tables)
             if not stage.table("evidence").exists():
                 stage.write("evidence", measure(run, stage, {"task": task.name}, config))
             evidence += [Evidence.model_validate(row) for row in stage.rows("evidence")]
@@ -63,6 +67,17 @@ def run_w2s(run: Run, config: W2SConfig, *, over: Spread = here) -> list[Evidenc
         write_page(run, tasks, config, evidence)
         run.finish(command=command_line())
     return evidence
+
+
+@contextmanager
+def plan_taken_back(run: Run) -> Generator[None]:
+    """Takes the plan back if a mistake of the user's comes up before anything else was written: what mends it can use the same directory."""
+    try:
+        yield
+    except PreceptsError:
+        if [path.name for path in run.path.iterdir() if path.name[0] != "."] == [PLAN]:
+            (run.path / PLAN).unlink()
+        raise
 
 
 def check(task: Task, config: W2SConfig) -> None:
@@ -84,6 +99,12 @@ def check(task: Task, config: W2SConfig) -> None:
     if not config.speaks and (config.generative or config.prompted):
         raise InputError(
             f"{config.strong} writes no text: --generative and --prompted need a causal language model as student."
+        )
+    simulated = simulated_ref(config.weak)
+    if simulated is not None and simulated.kind == "imitable" and tuned_ref(config.strong) is not None:
+        raise InputError(
+            f"{config.weak} errs as a head on the student's frozen features would, and {config.strong} has none. "
+            f"Give a student as MODEL[@LAYER], or simulated:independent or simulated:long."
         )
     if config.weak == "people":
         supervise(Supervisor("people"), examples, splits, test, num_classes=num_classes, features_ND=None)

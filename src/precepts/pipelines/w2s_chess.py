@@ -10,6 +10,7 @@ from pydantic import Field
 from safetensors.torch import load_file, save
 
 from precepts.errors import InputError
+from precepts.pipelines.w2s import plan_taken_back
 from precepts.pipelines.w2s_evidence import Scores
 from precepts.progress import progress
 from precepts.runs import Run, command_line, file_digest, write_atomic
@@ -56,11 +57,14 @@ def make_chess(
     path = engine_path(engine)
     chosen = settings or PuzzleSettings()
     with run.locked():
-        run.begin({"command": "w2s chess make", "puzzles": puzzles, "seed": seed, "settings": chosen.model_dump()})
+        named = {} if engine is None else {"engine": engine}
+        run.begin({
+            "command": "w2s chess make", "puzzles": puzzles, "seed": seed, "settings": chosen.model_dump(), **named
+        })  # fmt: skip
         if run.finished:
             return len(run.rows("puzzles")), len(run.rows("games"))
         start, before = _made_so_far(run)
-        with progress("puzzles", puzzles, unit="puzzles") as bar:
+        with plan_taken_back(run), progress("puzzles", puzzles, unit="puzzles") as bar:
             bar.advance(len(before))
             for made in make_puzzles(path, puzzles=puzzles, seed=seed, settings=chosen, start=start, before=before):
                 run.append(
@@ -75,11 +79,12 @@ def make_chess(
 
 def _made_so_far(run: Run) -> tuple[int, list[Puzzle]]:
     """The number of the game to go on with and the puzzles of those before it; the last game, which a kill may have cut, is played again."""
-    there = {name: run.rows(name) if run.table(name).exists() else [] for name in ("puzzles", "games")}
+    there = {name: run.rows(name) for name in ("puzzles", "games")}
     start = max((_number(row["game"]) for row in there["games"]), default=0)
     kept = {name: [row for row in rows if _number(row["game"]) < start] for name, rows in there.items()}
     for name, rows in kept.items():
-        run.write(name, rows)
+        if run.table(name).exists():
+            run.write(name, rows)
     return start, [Puzzle(row["fen"], row["best"], row["depth"], row["game"]) for row in kept["puzzles"]]
 
 

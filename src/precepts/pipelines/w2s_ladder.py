@@ -5,20 +5,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from precepts.pipelines.w2s import TaskTables, check, measure, task_tables, write_tables
+from precepts.pipelines.w2s import TaskTables, check, measure, plan_taken_back, task_tables, write_tables
 from precepts.pipelines.w2s_config import W2SConfig
 from precepts.pipelines.w2s_evidence import Scores
 from precepts.pipelines.w2s_models import features_of, labeller_of, num_parameters_of, warm
 from precepts.runs import Row, Run, command_line
 from precepts.types import Evidence
 from precepts.w2s.backbones import backbone_ref
-from precepts.w2s.bootstrap import BOOTSTRAPPED, DIRECT, bootstrapped
+from precepts.w2s.bootstrap import BOOTSTRAPPED, DIRECT, bootstrapped, slices_of
 from precepts.w2s.examples import Task
 from precepts.w2s.experiment import CEILING, score_rows, students, supervise
 from precepts.w2s.guard import rank_correlation
 from precepts.w2s.ladder import Pair, Rung, pairs, read_ladder
 from precepts.w2s.methods import METHODS
-from precepts.w2s.splits import pool, split
+from precepts.w2s.splits import Split, pool, split
 from precepts.w2s.supervisors import BUILT_IN, Supervisor
 from precepts.w2s.tasks import load_task
 from precepts.w2s.tuned import tuned_ref
@@ -43,6 +43,9 @@ def run_ladder(run: Run, ladder: Path, config: W2SConfig, *, over: Spread = here
     (task,) = (load_task(name) for name in config.tasks)
     for pair in pairs(rungs):
         check(task, of_pair(config, pair))
+    chain = [rung for rung in rungs[1:] if rung.can_learn and tuned_ref(rung.ref) is None]
+    if len(chain) > 1:
+        slices_of(_splits(task, config), len(chain))
     with run.locked():
         run.begin({
             "command": "w2s ladder", "config": config.model_dump(mode="json", exclude={"weak", "strong"}),
@@ -50,7 +53,8 @@ def run_ladder(run: Run, ladder: Path, config: W2SConfig, *, over: Spread = here
         })  # fmt: skip
         evidence: list[Evidence] = []
         left = [pair for pair in pairs(rungs) if not run.stage(pair.name).finished]
-        _warm(task, left, config, over)
+        with plan_taken_back(run):
+            _warm(task, left, config, over)
 
         def work(pair: Pair) -> TaskTables:
             return task_tables(run.stage(pair.name), task, of_pair(config, pair))
@@ -59,12 +63,13 @@ def run_ladder(run: Run, ladder: Path, config: W2SConfig, *, over: Spread = here
         for pair in pairs(rungs):
             one, stage = of_pair(config, pair), run.stage(pair.name)
             if not stage.finished:
-                write_tables(stage, task, next(made))
+                with plan_taken_back(run):
+                    tables = next(made)
+                write_tables(stage, task, tables)
             if not stage.table("evidence").exists():
                 slice_ = {"task": task.name, "weak": pair.weak.name, "strong": pair.strong.name}
                 stage.write("evidence", measure(run, stage, slice_, one))
             evidence += [Evidence.model_validate(row) for row in stage.rows("evidence")]
-        chain = [rung for rung in rungs[1:] if rung.can_learn and tuned_ref(rung.ref) is None]
         if len(chain) > 1:
             evidence += _chain(run, task, rungs[0], chain, config)
         truth = write_models(run, rungs, config)
@@ -81,6 +86,11 @@ def run_ladder(run: Run, ladder: Path, config: W2SConfig, *, over: Spread = here
 def of_pair(config: W2SConfig, pair: Pair) -> W2SConfig:
     """The configuration of one supervisor and student."""
     return config.model_copy(update={"weak": pair.weak.ref, "strong": pair.strong.ref})
+
+
+def _splits(task: Task, config: W2SConfig) -> list[Split]:
+    examples, _, rest = pool(task, rows=config.rows)
+    return [split(examples, rest, seed=seed, num_classes=len(task.classes)) for seed in range(config.seeds)]
 
 
 def _warm(task: Task, left: Sequence[Pair], config: W2SConfig, over: Spread) -> None:
@@ -144,10 +154,14 @@ def _one(row: Row, right: int, model: str, how: str) -> Row:
 def matched_sizes(
     run: Run, rungs: Sequence[Rung], truth: Sequence[str], config: W2SConfig, *, task: str
 ) -> list[Evidence]:
-    """The size of a truth-trained model that each student matches; none where fewer than two of them have different sizes."""
+    """The size of a truth-trained model that each student matches; none where fewer than two of them have different sizes.
+
+    Of models of one size the strongest, the last on the ladder, stands for it.
+    """
     known = sizes_of(rungs)
-    sizes = {on_truth(name): size for name in truth if (size := known[name]) is not None}
-    if len(set(sizes.values())) < 2 or len(set(sizes.values())) < len(sizes):
+    strongest = {size: name for name in truth if (size := known[name]) is not None}
+    sizes = {on_truth(name): size for size, name in strongest.items()}
+    if len(sizes) < 2:
         return []
     scores = Scores(run, run, slice_={"task": task}, model="", table_name="models")
     for pair in pairs(rungs):
@@ -196,8 +210,8 @@ def _chain(run: Run, task: Task, first: Rung, chain: Sequence[Rung], config: W2S
     stage = run.stage(CHAIN)
     if not stage.table("scores").exists():
         num_classes = len(task.classes)
-        examples, test, rest = pool(task, rows=config.rows)
-        splits = [split(examples, rest, seed=seed, num_classes=num_classes) for seed in range(config.seeds)]
+        examples, test, _ = pool(task, rows=config.rows)
+        splits = _splits(task, config)
         labeller = labeller_of(of_pair(config, Pair(first, chain[-1])), examples, num_classes)
         probed = labeller is None and first.ref not in BUILT_IN
         labelled = supervise(

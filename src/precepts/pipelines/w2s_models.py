@@ -14,7 +14,7 @@ from precepts.pipelines.w2s_config import GENERATIVE, W2SConfig
 from precepts.progress import progress
 from precepts.runs import Run
 from precepts.stats import FloatArray
-from precepts.w2s.backbones import backbone_ref, default_layer, num_parameters
+from precepts.w2s.backbones import backbone_ref, layer_of, num_parameters
 from precepts.w2s.examples import Example
 from precepts.w2s.experiment import Labeller, pooled
 from precepts.w2s.features import FeatureStore, feature_source, fill
@@ -27,14 +27,14 @@ def num_parameters_of(ref: str) -> int:
     """Parameters of a model by its reference, up to its layer.
 
     Raises:
-        PreceptsError: If there is no such model here.
+        PreceptsError: If there is no such model here, it has no such layer, or is no causal language model and a layer is asked for.
     """
     if (tuned := tuned_ref(ref)) is not None:
         return num_parameters(local_path(tuned.model))
     kind, name, layer = backbone_ref(ref)
     path = local_path(name)
     if kind == "layer":
-        return num_parameters(path, layer=layer or default_layer(path))
+        return num_parameters(path, layer=layer_of(path, layer))
     return num_parameters(path, layer=0 if kind == "static" else None)
 
 
@@ -76,7 +76,7 @@ def after_reading(stage: Run, config: W2SConfig, texts: Sequence[str]) -> str:
             tune_on_texts(local_path(name), texts, out, settings=settings, tick=bar.advance)
     if tuned:
         return f"{tuned.kind}:{out}"
-    return f"{out}@{layer or default_layer(local_path(name))}"
+    return f"{out}@{layer_of(local_path(name), layer)}"
 
 
 def local_path(name: str) -> Path:

@@ -67,12 +67,40 @@ def backbone_ref(ref: str) -> BackboneRef:
 
 def default_layer(path: Path) -> int:
     """A layer just past the middle, where concepts are read best (16 of 30 for the embedded model)."""
+    layers = _num_layers(_config(path))
+    if layers is None:
+        raise InputError.at(path, None, "its config.json names no number of layers; give one as REF@LAYER")
+    return max(1, round(layers * 16 / 30))
+
+
+def layer_of(path: Path, layer: int | None) -> int:
+    """The layer of a causal language model that is meant: the one that is named, else the default.
+
+    Raises:
+        InputError: If it is no causal language model, or has no such layer.
+    """
+    named = _config(path).get("architectures") or []
+    if named and not any(name.endswith(("ForCausalLM", "LMHeadModel")) for name in named):
+        raise InputError(
+            f"{path} is no causal language model ({', '.join(named)}). For a sentence encoder give encoder:MODEL."
+        )
+    if layer is None:
+        return default_layer(path)
+    last = _num_layers(_config(path))
+    if layer < 1 or (last is not None and layer > last):
+        raise InputError(f"{path} has layers 1 to {last or 'its last'}; got {layer}.")
+    return layer
+
+
+def _config(path: Path) -> dict[str, Any]:
     try:
-        config = json.loads((path / "config.json").read_text("utf-8"))
-        layers = next(config[key] for key in ("num_hidden_layers", "n_layer", "num_layers") if key in config)
-        return max(1, round(int(layers) * 16 / 30))
-    except (OSError, ValueError, StopIteration):
-        raise InputError.at(path, None, "its config.json names no number of layers; give one as REF@LAYER") from None
+        return json.loads((path / "config.json").read_text("utf-8"))
+    except (OSError, ValueError):
+        return {}
+
+
+def _num_layers(config: dict[str, Any]) -> int | None:
+    return next((int(config[key]) for key in ("num_hidden_layers", "n_layer", "num_layers") if key in config), None)
 
 
 def num_parameters(path: Path, *, layer: int | None = None) -> int:
@@ -111,7 +139,7 @@ def load_backbone(path: Path, kind: Kind, layer: int | None = None) -> Backbone:
     tokenizer: Any = AutoTokenizer.from_pretrained(path, trust_remote_code=False)
     if kind == "static":
         return _Static(path, tokenizer)
-    return _Run(path, tokenizer, (layer or default_layer(path)) if kind == "layer" else None, kind)
+    return _Run(path, tokenizer, layer_of(path, layer) if kind == "layer" else None, kind)
 
 
 class _Static:
@@ -167,11 +195,6 @@ class _Run:
 
         keep_freed_memory()
         config: Any = AutoConfig.from_pretrained(path, trust_remote_code=False)
-        named = list(getattr(config, "architectures", None) or [])
-        if kind == "layer" and named and not any(name.endswith(("ForCausalLM", "LMHeadModel")) for name in named):
-            raise InputError(
-                f"{path} is no causal language model ({', '.join(named)}). For a sentence encoder give encoder:MODEL."
-            )
         self._tokenizer, self._encoder = tokenizer, kind == "encoder"
         self.most_tokens = None if self._encoder else getattr(config, "max_position_embeddings", None)
         self._cut_at = getattr(config, "max_position_embeddings", None) if self._encoder else None
@@ -187,6 +210,8 @@ class _Run:
             model = _model(path, AutoConfig.from_pretrained(path, trust_remote_code=False), dtype)
         elif layer is not None and norm is not None:
             setattr(model, norm, torch.nn.Identity())
+        if (padding := getattr(getattr(model, "embeddings", None), "padding_idx", None)) is not None and self._cut_at:
+            self._cut_at -= padding + 1  # RoBERTa and its kin count positions from the one after padding's
         self._model: Any = model.to(self._device).eval()
 
     def length_of(self, text: str) -> int:

@@ -16,8 +16,22 @@ from precepts.w2s.experiment import Labelled, student_rows
 from precepts.w2s.heads import Arm, Heads, HeadSettings, train_heads
 from precepts.w2s.methods import METHODS
 from precepts.w2s.splits import Split
+from precepts.w2s.supervisors import IntArray
 
 BOOTSTRAPPED, DIRECT = "bootstrapped", "direct"
+_FEWEST = 8
+
+
+def slices_of(splits: Sequence[Split], num_models: int) -> list[IntArray]:
+    """Which of the student's rows each model on the ladder trains on.
+
+    Raises:
+        InputError: If a slice has fewer than eight rows.
+    """
+    num_rows = min(len(part.student) for part in splits)
+    if num_rows // num_models < _FEWEST:
+        raise InputError(f"{num_rows} rows are too few for {num_models} models. Give more rows or fewer models.")
+    return np.array_split(np.arange(num_rows), num_models)
 
 
 def bootstrapped(
@@ -38,9 +52,7 @@ def bootstrapped(
         InputError: If a slice has fewer than eight rows.
     """
     picks = np.array(student_rows(splits))
-    slices = np.array_split(np.arange(picks.shape[1]), len(features_by_rung))
-    if min(len(part) for part in slices) < 8:
-        raise InputError(f"{picks.shape[1]} rows are too few for {len(slices)} models. Give more rows or fewer models.")
+    slices = slices_of(splits, len(features_by_rung))
     rows = np.array([np.array(part.student)[pick] for part, pick in zip(splits, picks, strict=True)])
     first = np.stack([found.student[pick] for found, pick in zip(labelled, picks, strict=True)])
 

@@ -50,8 +50,10 @@ class Task(NamedTuple):
 
     @property
     def digest(self) -> str:
-        """Names the rows by their content and order."""
-        return content_key([example.key for example in self.examples])
+        """Names the rows by their content and order, people's labels among it where there are any."""
+        weak = [example.weak for example in self.examples]
+        people = [weak] if any(label is not None for label in weak) else []
+        return content_key([example.key for example in self.examples], *people)
 
 
 def checked(task: Task) -> Task:

@@ -19,7 +19,7 @@ from precepts.progress import progress
 from precepts.runs import file_digest, write_atomic
 from precepts.stats import FloatArray
 from precepts.types import content_key
-from precepts.w2s.backbones import Kind, default_layer, load_backbone
+from precepts.w2s.backbones import Kind, layer_of, load_backbone
 
 Pooling = Literal["last", "mean"]
 _SHARD = 256
@@ -36,7 +36,7 @@ class FeatureSource(NamedTuple):
 
 def feature_source(path: Path, kind: Kind, layer: int | None = None) -> FeatureSource:
     """The features that are meant without a word on the layer: of a causal model just past the middle, else all there is."""
-    return FeatureSource(path, (layer or default_layer(path)) if kind == "layer" else 0, kind=kind)
+    return FeatureSource(path, layer_of(path, layer) if kind == "layer" else 0, kind=kind)
 
 
 def model_digest(path: Path) -> str:
@@ -138,8 +138,9 @@ def fill(stores: Sequence[FeatureStore], texts: Sequence[str]) -> None:
     model = load_backbone(source.path, source.kind, max(layers))
     ordered = sorted(missing.items(), key=lambda item: (len(item[1]), item[0]))
     for _, text in reversed(ordered):
-        if model.most_tokens is None or len(text) < model.most_tokens:
-            break  # a token has at least one character
+        # A token has at least one byte, a character up to four of them.
+        if model.most_tokens is None or len(text.encode("utf-8", "surrogatepass")) < model.most_tokens:
+            continue
         if (length := model.length_of(text)) > model.most_tokens:
             raise InputError(f"A text has {length} tokens, the model reads {model.most_tokens}: {text[:60]!r}…")
     said = f"layer {', '.join(map(str, layers))}" if source.kind == "layer" else source.kind

@@ -47,7 +47,7 @@ def weak_labels(
         features_ND: For a probe: the features of every row of the pool.
 
     Raises:
-        InputError: If its training rows are of one class, or people gave no label for a row.
+        InputError: If its training rows are of one class, they have no word in common, or people gave no label for a row.
     """
     if supervisor.ref == "people":
         return _by_people(examples, wanted, num_classes)
@@ -108,7 +108,13 @@ def _word_counts(
         if ref == "tfidf"
         else TfidfVectorizer(analyzer="char_wb", ngram_range=(2, 4), sublinear_tf=True, min_df=2)
     )
-    vectorizer.fit([text for i in train for text in examples[i].texts])
+    try:
+        vectorizer.fit([text for i in train for text in examples[i].texts])
+    except ValueError:
+        raise InputError(
+            f"No word stands in two of the supervisor's {len(train)} rows, so {ref} learns nothing from them. "
+            f"Use {'tfidf-chars or ' if ref == 'tfidf' else ''}a model as supervisor, or give more rows."
+        ) from None
 
     def matrix(rows: Sequence[int]) -> Any:
         first = vectorizer.transform([examples[i].texts[0] for i in rows])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -104,13 +104,30 @@ def _from_file(path: Path) -> Task:
     examples: list[Example] = []
     for (line, row), label in zip(rows, labels, strict=True):
         texts = tuple(_text(path, line, row, key) for key in (("first", "second") if pairwise else ("text",)))
-        weak = str(row.get("weak") if row.get("weak") is not None else "").strip()
+        weak = _written(row.get("weak"))
         for given in (label, weak):
             if given and given not in by_label:
                 raise InputError.at(path, line, f"{given!r} is not a label; the labels are {', '.join(by_label)}")
-        group = str(row.get("group") or "").strip() or "\n".join(texts).casefold()
+        group = _written(row.get("group")) or "\n".join(texts).casefold()
         examples.append(Example(texts, by_label[label], group, by_label[weak] if weak else None))
-    return Task(path.stem, f"Rows of {path.name}", names, "given by the user", "not stated", tuple(examples))
+    return Task(path.stem, f"Rows of {path.name}", names, "given by the user", "not stated", tuple(_joined(examples)))
+
+
+def _joined(examples: Sequence[Example]) -> list[Example]:
+    """The rows, those of one text or of one pair, either way round, in one group: nothing is tested on that was trained on."""
+    joined: dict[str, str] = {}
+    seen: dict[tuple[str, ...], str] = {}
+
+    def first(group: str) -> str:
+        while (other := joined.get(group, group)) != group:
+            group = other
+        return group
+
+    for example in examples:
+        texts = tuple(sorted(text.casefold() for text in example.texts))
+        one, other = first(seen.setdefault(texts, example.group)), first(example.group)
+        joined[other] = one
+    return [example._replace(group=first(example.group)) for example in examples]
 
 
 def _rows(path: Path) -> list[tuple[int, dict[str, Any]]]:
@@ -133,12 +150,26 @@ def _rows(path: Path) -> list[tuple[int, dict[str, Any]]]:
             found.append((number, row))
         return found
     reader = csv.DictReader(io.StringIO(text, newline=""))
-    return [(reader.line_num, {key: value for key, value in row.items() if key is not None}) for row in reader]
+    rows: list[tuple[int, dict[str, Any]]] = []
+    try:
+        for row in reader:
+            if any(row.pop(None, ())):
+                raise InputError.at(
+                    path, reader.line_num, "has more fields than the header; put a text that holds a comma in quotes"
+                )
+            rows.append((reader.line_num, row))
+    except csv.Error as error:
+        raise InputError.at(path, reader.line_num + 1, f"not CSV ({error}); give JSON lines instead") from None
+    return rows
 
 
 def _text(path: Path, line: int, row: Mapping[str, Any], key: str) -> str:
-    value = row.get(key)
-    text = str(int(value) if isinstance(value, bool) else value).strip() if value is not None else ""
+    text = _written(row.get(key))
     if not text:
         raise InputError.at(path, line, f"`{key}` is empty; fill it or take the row out")
     return text
+
+
+def _written(value: object) -> str:
+    """A value as a CSV would hold it: nothing as an empty text, JSON's true and false as 1 and 0."""
+    return "" if value is None else str(int(value) if isinstance(value, bool) else value).strip()
