@@ -158,7 +158,7 @@ def _unknown_effect(found: Trading, sampled: Sampled) -> FloatArray:
     """The design effect where nothing tells it, shape (2 * arms,): as if each rater, or item, had given one answer."""
     if sampled == "rows":
         return np.ones(found.totals.size)
-    clusters = {"a": found.clusters[:, 0], "b": found.clusters[:, 1]}.get(sampled, found.clusters.min(axis=1))
+    clusters = found.clusters.min(axis=1) if sampled == "both" else found.clusters[:, 0 if sampled == "a" else 1]
     return np.maximum(1.0, found.totals.ravel() / np.maximum(1.0, clusters))
 
 
