@@ -10,13 +10,13 @@ from typing import Any, NamedTuple
 import numpy as np
 import polars as pl
 
+from precepts.audits.bins import MOST_SCORES, bin_of, bins_of, score_of, score_sizes
 from precepts.audits.decision import Decision
 from precepts.audits.tables import binary, distinct, is_missing, require, with_groups
 from precepts.errors import InputError
 from precepts.stats.distributions import FloatArray
 from precepts.workers import Spread, here
 
-_MOST_SCORES = 1000
 MOST_STRETCHES = 10
 """Points of a reliability curve: stretches of scores that hold about as many rows each, of everyone together."""
 _LEAST_IN_STRETCH = 50
@@ -33,7 +33,7 @@ class ModelCells(NamedTuple):
     """Columns: the groupings; `bin`, `score` (mean in the cell), `decision`, `outcome`, `near`, `stretch`, `count`, `score_sum`."""
     groupings: tuple[str, ...]
     exact: bool
-    """Whether a cell holds one score; else scores share 1000 bins of equal width."""
+    """Whether a cell holds one score; else scores share up to 1000 bins of about as many rows."""
     num_suppressed: int
     """Groups smaller than the record's smallest cell, merged into `(suppressed)`."""
 
@@ -64,7 +64,7 @@ class ModelCells(NamedTuple):
 def model_cells(
     table: pl.LazyFrame, decision: Decision, *, where: str, pieces: Sequence[pl.LazyFrame] = (), over: Spread = here
 ) -> ModelCells:
-    """Scores counted by group, score bin, decision and outcome, in one streaming pass after one over the range of scores.
+    """Scores counted by group, score bin, decision and outcome, in one streaming pass after one over how the scores lie.
 
     Args:
         table: One row a decision.
@@ -91,9 +91,10 @@ def model_cells(
         raise InputError.at(where, None, f"the score {columns.score!r} is text; give numbers")
     counter: Spread = over if pieces else here
     pieces = pieces or [table]
-    ranges = list(counter(partial(_range, column=columns.score), pieces))
-    low = min((low for low, _ in ranges if low is not None), default=None)
-    high = max((high for _, high in ranges if high is not None), default=None)
+    exact = table.select(score_of(columns.score).alias("s")).head(_LOOKED_AT).collect()["s"].n_unique() <= MOST_SCORES
+    sizes = list(counter(partial(score_sizes, column=columns.score), pieces))
+    low = min((one.low for one in sizes if one.low is not None), default=None)
+    high = max((one.high for one in sizes if one.high is not None), default=None)
     if low is None or high is None:
         raise InputError.at(where, None, f"has no row with a score in {columns.score!r}; an audit needs some")
     if not (math.isfinite(low) and math.isfinite(high)):
@@ -112,13 +113,12 @@ def model_cells(
             f"scores run from {low:.4g} to {high:.4g}, and the record does not say from which on the system acts: give `cut`, or the "
             "column of what it did, `columns: {decision: ...}`",
         )
-    exact = table.select(_score(columns.score).alias("s")).head(_LOOKED_AT).collect()["s"].n_unique() <= _MOST_SCORES
-    bounds = None if exact else (low, high)
-    counted = _added(list(counter(partial(_count, decision=decision, bounds=bounds), pieces)))
-    if exact and counted["bin"].n_unique() > _MOST_SCORES:
+    bins = bins_of(sizes)
+    counted = _added(list(counter(partial(_count, decision=decision, bins=None if exact else bins), pieces)))
+    if exact and counted["bin"].n_unique() > MOST_SCORES:
         # Further on there were more scores than at the beginning.
         exact = False
-        counted = _added(list(counter(partial(_count, decision=decision, bounds=(low, high)), pieces)))
+        counted = _added(list(counter(partial(_count, decision=decision, bins=bins), pieces)))
     counted, groupings = _read(counted, decision, schema, where=where)
     counted, num_suppressed = _suppressed(counted, groupings, decision.smallest_cell)
     for name in groupings:
@@ -128,16 +128,6 @@ def model_cells(
                 "which groups are merged, in the decision record before it is frozen."
             )
     return ModelCells(_derived(counted, groupings, decision), groupings, exact, num_suppressed)
-
-
-def _score(column: str) -> pl.Expr:
-    return pl.col(column).cast(pl.Float64).fill_nan(None)
-
-
-def _range(table: pl.LazyFrame, *, column: str) -> tuple[float | None, float | None]:
-    """The least and the greatest score, in one streaming pass."""
-    score = _score(column)
-    return table.select(low=score.min(), high=score.max()).collect(engine="streaming").row(0)
 
 
 def _added(counted: Sequence[pl.DataFrame]) -> pl.DataFrame:
@@ -150,18 +140,16 @@ def _added(counted: Sequence[pl.DataFrame]) -> pl.DataFrame:
     return whole.group_by(keys).agg(pl.col(sums).sum(), pl.col("lowest").min())
 
 
-def _count(table: pl.LazyFrame, *, decision: Decision, bounds: tuple[float, float] | None) -> pl.DataFrame:
-    """One streaming pass: rows by group, outcome, decision and score, or score bin where `bounds` are given.
+def _count(table: pl.LazyFrame, *, decision: Decision, bins: pl.DataFrame | None) -> pl.DataFrame:
+    """One streaming pass: rows by group, outcome, decision and score, or score bin where `bins` are given.
 
     A bin is cut at every threshold, so that all its rows are decided alike.
     """
-    columns, score = decision.columns, _score(decision.columns.score)
-    if bounds is None:
+    columns, score = decision.columns, score_of(decision.columns.score)
+    if bins is None:
         place, segment = score, pl.lit(0)
     else:
-        low, high = bounds
-        width = (high - low) / _MOST_SCORES if high > low else 1.0
-        place = ((score - low) / width).floor().clip(0, _MOST_SCORES - 1).cast(pl.Int32)
+        place = bin_of(score, bins)
         thresholds = {decision.acts_from(group) for group in ("", *decision.costs_by_group)}
         cuts = [score >= t for t in sorted({*thresholds, *decision.thresholds})]
         cuts += [

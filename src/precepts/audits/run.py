@@ -277,7 +277,7 @@ def _notes(cells: ModelCells, found: ModelAudit, part: Mapping[str, str]) -> lis
     kept = (
         "Scores are kept as they are."
         if cells.exact
-        else "Scores are kept in 1000 bins of equal width, each at its mean."
+        else "Scores are kept in up to 1000 bins of about as many rows, each at its mean."
     )
     out = [of + kept]
     if cells.num_suppressed:
