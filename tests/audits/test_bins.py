@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from precepts.audits.bins import MOST_SCORES, bin_of, bins_of, score_sizes
+from precepts.audits.bins import MOST_SCORES, bin_of, edges_of, score_sizes
 from precepts.stats.group_auc import auc_of_counts
 
 LAWS = {
@@ -20,8 +20,8 @@ LAWS = {
 def placed(scores: np.ndarray, parts: int = 1) -> np.ndarray:
     table = pl.LazyFrame({"s": scores})
     shards = [pl.LazyFrame({"s": part}) for part in np.array_split(scores, parts)]
-    bins = bins_of([score_sizes(one, column="s") for one in shards])
-    return table.select(bin_of(pl.col("s"), bins).alias("s")).collect()["s"].to_numpy()
+    edges = edges_of([score_sizes(one, column="s") for one in shards])
+    return table.select(bin_of(pl.col("s"), edges).alias("s")).collect()["s"].to_numpy()
 
 
 @pytest.mark.parametrize("law", LAWS)
@@ -50,12 +50,12 @@ def test_an_auc_over_bins_is_that_of_the_scores(law: str) -> None:
     assert auc(placed(scores)) == pytest.approx(auc(scores), abs=2e-4)
 
 
-def test_shards_in_any_number_have_the_bins_of_the_whole() -> None:
+def test_shards_in_any_number_have_the_edges_of_the_whole() -> None:
     scores = np.random.default_rng(2).beta(0.3, 30, 20_000)
     assert (placed(scores) == placed(scores, parts=7)).all()
 
 
 def test_a_missing_score_has_no_bin() -> None:
     table = pl.LazyFrame({"s": [0.1, None, 0.9]})
-    bins = bins_of([score_sizes(table, column="s")])
-    assert table.select(bin_of(pl.col("s"), bins).alias("s")).collect()["s"].to_list()[1] is None
+    edges = edges_of([score_sizes(table, column="s")])
+    assert table.select(bin_of(pl.col("s"), edges).alias("s")).collect()["s"].to_list()[1] is None

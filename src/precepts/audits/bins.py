@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
+import numpy as np
 import polars as pl
+
+from precepts.stats.distributions import FloatArray
 
 MOST_SCORES = 1000
 _DIGITS = 4
@@ -35,20 +38,24 @@ def score_sizes(table: pl.LazyFrame, *, column: str) -> ScoreSizes:
     return ScoreSizes(low, high, keys.select("key", "size"))
 
 
-def bins_of(found: Sequence[ScoreSizes]) -> pl.DataFrame:
-    """A bin for each key of the tables together: columns `key` and `bin`, at most `MOST_SCORES` bins, in the order of scores.
+def edges_of(found: Sequence[ScoreSizes]) -> FloatArray:
+    """The scores from which all bins but the first begin, of the tables together: at most `MOST_SCORES` bins.
 
-    A key with more rows than a bin's share has a bin of its own, so rare high scores are not lost among many low ones, nor the other way.
+    A key with more rows than a bin's share begins a bin, so rare high scores are not lost among many low ones, nor the other way.
     """
     sizes = pl.concat([one.keys for one in found]).group_by("key").agg(pl.col("size").sum()).sort("key")
     before = pl.col("size").cum_sum() - pl.col("size")
     place = (before * MOST_SCORES / pl.col("size").sum()).floor()
-    return sizes.select("key", bin=(place.rank("dense") - 1).cast(pl.Int32))
+    return sizes.group_by(place.alias("place")).agg(pl.col("key").min())["key"].sort().to_numpy()[1:]
 
 
-def bin_of(score: pl.Expr, bins: pl.DataFrame) -> pl.Expr:
-    """The bin of each score; null where it is missing."""
-    return key_of(score).replace_strict(bins["key"], bins["bin"], default=None, return_dtype=pl.Int32)
+def bin_of(score: pl.Expr, edges: FloatArray) -> pl.Expr:
+    """The bin of each score, from 0; null where it is missing."""
+
+    def place(scores: pl.Series) -> pl.Series:
+        return pl.Series(np.searchsorted(edges, scores.to_numpy(), side="right").astype(np.int32))
+
+    return pl.when(score.is_not_null()).then(score.map_batches(place, return_dtype=pl.Int32, is_elementwise=True))
 
 
 def score_of(column: str) -> pl.Expr:

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import polars as pl
 
-from precepts.audits.bins import MOST_SCORES, bin_of, bins_of, score_of, score_sizes
+from precepts.audits.bins import MOST_SCORES, bin_of, edges_of, score_of, score_sizes
 from precepts.audits.decision import Decision
 from precepts.audits.tables import binary, distinct, is_missing, require, with_groups
 from precepts.errors import InputError
@@ -113,12 +113,12 @@ def model_cells(
             f"scores run from {low:.4g} to {high:.4g}, and the record does not say from which on the system acts: give `cut`, or the "
             "column of what it did, `columns: {decision: ...}`",
         )
-    bins = bins_of(sizes)
-    counted = _added(list(counter(partial(_count, decision=decision, bins=None if exact else bins), pieces)))
+    edges = edges_of(sizes)
+    counted = _added(list(counter(partial(_count, decision=decision, edges=None if exact else edges), pieces)))
     if exact and counted["bin"].n_unique() > MOST_SCORES:
         # Further on there were more scores than at the beginning.
         exact = False
-        counted = _added(list(counter(partial(_count, decision=decision, bins=bins), pieces)))
+        counted = _added(list(counter(partial(_count, decision=decision, edges=edges), pieces)))
     counted, groupings = _read(counted, decision, schema, where=where)
     counted, num_suppressed = _suppressed(counted, groupings, decision.smallest_cell)
     for name in groupings:
@@ -140,16 +140,16 @@ def _added(counted: Sequence[pl.DataFrame]) -> pl.DataFrame:
     return whole.group_by(keys).agg(pl.col(sums).sum(), pl.col("lowest").min())
 
 
-def _count(table: pl.LazyFrame, *, decision: Decision, bins: pl.DataFrame | None) -> pl.DataFrame:
-    """One streaming pass: rows by group, outcome, decision and score, or score bin where `bins` are given.
+def _count(table: pl.LazyFrame, *, decision: Decision, edges: FloatArray | None) -> pl.DataFrame:
+    """One streaming pass: rows by group, outcome, decision and score, or score bin where the `edges` of bins are given.
 
     A bin is cut at every threshold, so that all its rows are decided alike.
     """
     columns, score = decision.columns, score_of(decision.columns.score)
-    if bins is None:
+    if edges is None:
         place, segment = score, pl.lit(0)
     else:
-        place = bin_of(score, bins)
+        place = bin_of(score, edges)
         thresholds = {decision.acts_from(group) for group in ("", *decision.costs_by_group)}
         cuts = [score >= t for t in sorted({*thresholds, *decision.thresholds})]
         cuts += [
