@@ -19,7 +19,7 @@ model: install
 	$(RUN) models pull
 
 demo: model
-	$(RUN) align starter --limit 5000 --out runs/demo
+	$(RUN) align starter --limit 5000 --rl --out runs/demo
 
 # What docs/results/main-job.md holds: three seeds, fine-tuned, reinforced, and reinforced alone; then all arms paired. Hours on two cores; goes on where it stopped.
 results: model
