@@ -73,6 +73,14 @@ def test_csv_of_ones_own(csv_task):
     assert Counter(example.label for example in task.examples) == {0: 80, 1: 80}
 
 
+def test_a_run_under_other_class_names_is_another(tmp_path):
+    path, digests = tmp_path / "own.csv", []
+    for names in (("bad", "good"), ("harmful", "harmless")):
+        path.write_text("text,label\n" + "".join(f"row {n},{names[n % 2]}\n" for n in range(8)))
+        digests.append(load_task(path).digest)
+    assert digests[0] != digests[1], "the student is asked with other words"
+
+
 def test_a_run_of_peoples_labels_is_another_once_one_of_them_changes(tmp_path):
     path, digests = tmp_path / "own.csv", []
     for weak in ("1,0", "1,1", ","):

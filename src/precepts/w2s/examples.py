@@ -50,10 +50,10 @@ class Task(NamedTuple):
 
     @property
     def digest(self) -> str:
-        """Names the rows by their content and order, people's labels among it where there are any."""
+        """Names what is asked and the rows by content and order, people's labels among it where there are any."""
         weak = [example.weak for example in self.examples]
         people = [weak] if any(label is not None for label in weak) else []
-        return content_key([example.key for example in self.examples], *people)
+        return content_key(self.title, self.classes, [example.key for example in self.examples], *people)
 
 
 def checked(task: Task) -> Task:
