@@ -77,20 +77,33 @@ def to_json(value: object, *, indent: int | None = None) -> str:
 
 def read_jsonl(path: Path) -> list[Row]:
     """The rows of a JSONL file. A torn last line (a kill in mid-write) is left out; any other bad line is an error."""
-    rows: list[Row] = []
-    data = path.read_bytes()
-    lines = data.split(b"\n")
+    return [row for _, row in numbered_jsonl(path, torn=True)]
+
+
+def numbered_jsonl(path: Path, *, torn: bool = False) -> list[tuple[int, Row]]:
+    """The rows of a JSONL file with the lines they stand on, blank ones passed over.
+
+    Args:
+        path: The file.
+        torn: Whether a last line that cannot be read is left out, as a kill in mid-write leaves it; else it is an error as any other.
+
+    Raises:
+        InputError: If a line is not JSON (`path:line: …`).
+    """
+    rows: list[tuple[int, Row]] = []
+    lines = path.read_bytes().split(b"\n")
     for number, line in enumerate(lines, 1):
         if not line.strip():
             continue
         try:
-            rows.append(json.loads(line))
+            rows.append((number, json.loads(line)))
         except ValueError as error:
-            if number == len(lines):
+            if torn and number == len(lines):
                 break
             raise InputError.at(
-                path, number, f"not a JSON object ({error}); restore the file or start a new run"
-            ) from None
+                path, number, f"not a JSON object ({error}); restore the file or start a new run" if torn
+                else f"not a JSON object ({error}); mend the line or take it out",
+            ) from None  # fmt: skip
     return rows
 
 

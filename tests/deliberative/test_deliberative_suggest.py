@@ -101,7 +101,15 @@ def test_only_what_was_accepted_and_names_a_clause_becomes_a_case(policy: Policy
     write()
     with pytest.raises(InputError, match=r"p.jsonl:2: .*names no clause"):
         accept_cases(file, out, policy=str(tmp_path / "policy.yaml"))
+    whole = file.read_text()
+    file.write_text("\n\n" + whole)
+    with pytest.raises(InputError, match=r"p.jsonl:4: .*names no clause"):
+        accept_cases(file, out, policy=str(tmp_path / "policy.yaml"))
     rows[1]["clause"] = "P1"
+    write()
+    file.write_text(file.read_text().rstrip("\n")[:-5])
+    with pytest.raises(InputError, match="mend the line or take it out"):
+        accept_cases(file, out, policy=str(tmp_path / "policy.yaml"))
     write()
     assert accept_cases(file, out, policy=str(tmp_path / "policy.yaml")) == 3
     cases = [Case.model_validate_json(line) for line in out.read_text().splitlines()]

@@ -12,7 +12,7 @@ from precepts.deliberative.suggest import FORMS, Form, Proposal, Suggested, acce
 from precepts.errors import InputError, MissingError
 from precepts.models import open_model
 from precepts.pipelines.policy_diff import open_policy
-from precepts.runs import read_jsonl, to_json, write_atomic
+from precepts.runs import numbered_jsonl, to_json, write_atomic
 
 
 def suggest_cases(
@@ -52,7 +52,7 @@ def accept_cases(file: Path, out: Path, *, policy: str) -> int:
     found = open_policy(policy)
     cases = []
     proposals: list[Proposal] = []
-    for number, row in enumerate(read_jsonl(file), 1):
+    for number, row in numbered_jsonl(file):
         try:
             proposals.append(Proposal.model_validate(row))
         except ValidationError as error:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from precepts.errors import InputError, MissingError
-from precepts.runs import read_jsonl
+from precepts.runs import numbered_jsonl
 
 
 class Answer(NamedTuple):
@@ -39,7 +39,7 @@ def _from_file(path: Path) -> list[Answer]:
             f"{path} is not there. Give JSONL with id, prompt, answer, or OUT/SUITE/MODEL of precepts eval."
         )
     out: list[Answer] = []
-    for number, row in enumerate(read_jsonl(path), 1):
+    for number, row in numbered_jsonl(path):
         fields = [row.get(key) for key in ("id", "prompt", "answer")]
         if not all(isinstance(one, str) and one for one in fields):
             raise InputError.at(path, number, "a row needs `id`, `prompt` and `answer`, each a text that is not empty")

@@ -8,7 +8,7 @@ from typing import Any
 
 from precepts.errors import InputError
 from precepts.evals.pairwise.page import CHOICES
-from precepts.runs import Run, file_digest, read_jsonl
+from precepts.runs import Run, file_digest, numbered_jsonl
 from precepts.stats import recompute
 from precepts.types import Evidence, Input, Judgment
 
@@ -34,7 +34,7 @@ def read_ratings(paths: Sequence[Path], *, page: str, items: set[str]) -> list[d
     found: list[dict[str, Any]] = []
     seen: set[tuple[str, str]] = set()
     for path in paths:
-        for number, row in enumerate(read_jsonl(path), 1):
+        for number, row in numbered_jsonl(path):
             if row.get("page") != page or row.get("item") not in items:
                 raise InputError.at(
                     path, number, "a rating of another page; give the ratings that were saved from this one"
