@@ -127,7 +127,7 @@ def model_cells(
                 f"{where}: {name!r} has {number:,} groups; an audit takes {MOST_GROUPS:,}. Name coarser groups, or a `smallest_cell` below "
                 "which groups are merged, in the decision record before it is frozen."
             )
-    return ModelCells(_derived(counted, groupings, decision), groupings, exact, num_suppressed)
+    return ModelCells(_derived(counted, groupings, decision, exact=exact), groupings, exact, num_suppressed)
 
 
 def _added(counted: Sequence[pl.DataFrame]) -> pl.DataFrame:
@@ -248,12 +248,14 @@ def _suppressed(frame: pl.DataFrame, groupings: tuple[str, ...], smallest: int) 
     return frame, number
 
 
-def _derived(frame: pl.DataFrame, groupings: tuple[str, ...], decision: Decision) -> pl.DataFrame:
+def _derived(frame: pl.DataFrame, groupings: tuple[str, ...], decision: Decision, *, exact: bool) -> pl.DataFrame:
     """Cells merged once more, with what follows from outcome and decision, and the outcome expected at the same score."""
     acts = [act_at(t) for t in decision.thresholds]
     keys = [*groupings, "bin", "decision", "outcome", "near", *acts, *(["cluster"] if decision.columns.cluster else [])]
     sums = ["count", "score_sum", "weight", "weight_sq"] if decision.columns.weight else ["count", "score_sum"]
-    frame = frame.group_by(keys).agg(pl.col(sums).sum())
+    frame = frame.group_by(keys).agg(pl.col(sums).sum(), lowest=pl.col("score").min())
+    # A mean of equal scores differs from them in its last digits, by the order of the sum: what is tied would be ranked.
+    score = pl.col("lowest") if exact else pl.col("score_sum") / pl.col("count")
     size = pl.col("weight" if decision.columns.weight else "count")
     known = frame.filter(pl.col("outcome").is_not_null() & pl.col("bin").is_not_null())
     pooled = known.group_by("bin").agg(expected=(pl.col("outcome") * size).sum() / size.sum())
@@ -266,12 +268,13 @@ def _derived(frame: pl.DataFrame, groupings: tuple[str, ...], decision: Decision
         frame.join(pooled, on="bin", how="left")
         .join(_stretches(known), on="bin", how="left")
         .with_columns(
-            score=pl.when(pl.col("bin").is_not_null()).then(pl.col("score_sum") / pl.col("count")),
+            score=pl.when(pl.col("bin").is_not_null()).then(score),
             correct=(pl.col("decision") == pl.col("outcome")).cast(pl.Int64),
             rejected=1 - pl.col("decision"),
             cost=pl.when(false_positive).then(of_positive).when(false_negative).then(of_negative)
             .when(pl.col("outcome").is_not_null() & pl.col("decision").is_not_null()).then(0.0),
         )
+        .drop("lowest")
         .sort(keys)
     )  # fmt: skip
 
