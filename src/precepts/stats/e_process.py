@@ -7,12 +7,16 @@ from collections.abc import Sequence
 from typing import cast
 
 import numpy as np
+from scipy.optimize import brentq
 from scipy.special import betaln
 
 from precepts.stats.distributions import FloatArray
 from precepts.stats.registry import Params, as_metric, estimator
 from precepts.stats.rows import Row, read_columns
 from precepts.types import Metric
+
+_EDGE = 1e-12
+"""How far within its ends the best rate is looked for, where every term of the slope is finite."""
 
 
 def log_mixture(successes: float, n: float) -> float:
@@ -31,8 +35,7 @@ def log_likelihood(rate: float, successes: float, n: float) -> float:
 def log_likelihood_at(difference: float, one: tuple[float, float], other: tuple[float, float]) -> float:
     """The largest log-likelihood of two rates whose difference is given, from (successes, n) of each.
 
-    Along the line of such pairs it is concave, so its slope falls and is halved to 0. The ends are tried too, so that the best is
-    not missed where the slope has no root.
+    Along the line of such pairs it is concave, so it is best where its slope is 0, or at an end where there is no such place.
     """
     low, high = max(0.0, -difference), min(1.0, 1.0 - difference)
     (yes, n), (other_yes, other_n) = one, other
@@ -40,16 +43,15 @@ def log_likelihood_at(difference: float, one: tuple[float, float], other: tuple[
     def at(rate: float) -> float:
         return log_likelihood(min(1.0, max(0.0, rate + difference)), *one) + log_likelihood(rate, *other)
 
-    best = max(at(low), at(high))
-    bottom, top = low, high
-    while top - bottom > 1e-13:
-        middle = (bottom + top) / 2
-        first = middle + difference
-        if not (0 < middle < 1 and 0 < first < 1):
-            break
-        slope = yes / first - (n - yes) / (1 - first) + other_yes / middle - (other_n - other_yes) / (1 - middle)
-        bottom, top = (middle, top) if slope > 0 else (bottom, middle)
-    return max(best, at((bottom + top) / 2))
+    def slope(rate: float) -> float:
+        first = rate + difference
+        return yes / first - (n - yes) / (1 - first) + other_yes / rate - (other_n - other_yes) / (1 - rate)
+
+    inside = low + _EDGE, high - _EDGE
+    tried = [low, high]
+    if inside[0] < inside[1] and slope(inside[0]) > 0 > slope(inside[1]):
+        tried.append(cast("float", brentq(slope, *inside)))
+    return max(at(rate) for rate in tried)
 
 
 def log_e_difference(one: tuple[float, float], other: tuple[float, float], margin: float) -> float:

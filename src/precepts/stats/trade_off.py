@@ -134,9 +134,8 @@ def trade_off(
             return None
         value += weight * one[0]
         gradient[2 * arm : 2 * arm + 2] = weight * np.array(one[1:])
-        if (
-            statistic == "log_cost_ratio"
-        ):  # (z_FA² − z_H²) / 2 is flat where a rate is a half: there the next term is the variance
+        if statistic == "log_cost_ratio":
+            # (z_FA² − z_H²) / 2 is flat where a rate is a half: there the next term is the variance.
             curved[2 * arm : 2 * arm + 2] = weight**2 * found.floor[arm] ** 2 / 2
     base = gradient**2 * np.where(gradient != 0, found.floor.ravel(), 0.0)
     alone = float(gradient @ found.covariance.row @ gradient)

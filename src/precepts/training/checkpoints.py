@@ -13,8 +13,8 @@ SEAL = "digests.json"
 """In a checkpoint that was written to its end: each file's sha256."""
 
 
-def is_trained(run: Path) -> bool:
-    """Whether a run's model was written to its end; checkpoints that a kill left beside it then are removed."""
+def finish_if_trained(run: Path) -> bool:
+    """Whether a run's model was written to its end. If so, what a kill left undone is done: its checkpoints are removed."""
     trained = (run / "model" / "model.safetensors").exists() and (run / "model" / SETTINGS).exists()
     if trained:
         shutil.rmtree(run / "checkpoints", ignore_errors=True)

@@ -28,7 +28,7 @@ from precepts.errors import InputError
 from precepts.models.engine import SETTINGS
 from precepts.progress import progress
 from precepts.runs import Run, write_atomic
-from precepts.training.checkpoints import is_trained, last_checkpoint, seal
+from precepts.training.checkpoints import finish_if_trained, last_checkpoint, seal
 from precepts.training.sft import ShowProgress, quiet
 from precepts.training.trunk import num_layers, save_joined
 from precepts.types import Frozen, Message, content_key
@@ -62,7 +62,7 @@ def train_distilled(prompts: Sequence[Told], *, base: Path, run: Run, settings: 
     Killed and called again, it goes on from the last whole checkpoint.
     """
     target = run.path / "model"
-    if is_trained(run.path):
+    if finish_if_trained(run.path):
         return target
     quiet()
     torch.manual_seed(seed)

@@ -26,7 +26,7 @@ from precepts.models.engine import SETTINGS, Engine
 from precepts.models.generation import Sampling
 from precepts.progress import progress
 from precepts.runs import Run, write_atomic
-from precepts.training.checkpoints import is_trained, last_checkpoint, seal
+from precepts.training.checkpoints import finish_if_trained, last_checkpoint, seal
 from precepts.training.examples import Tokens, shared_prefix
 from precepts.training.grpo_settings import GRPOSettings, fitted
 from precepts.training.log_probs import as_sampled, entropy
@@ -68,7 +68,7 @@ def train_grpo(
     and ends at the same weights.
     """
     target = run.path / "model"
-    if is_trained(run.path):
+    if finish_if_trained(run.path):
         return target
     quiet()
     settings = fitted(settings, len(cases))

@@ -25,7 +25,7 @@ from precepts.models.engine import SETTINGS
 from precepts.models.format import OPENING
 from precepts.progress import Bar, progress
 from precepts.runs import Run, write_atomic
-from precepts.training.checkpoints import is_trained, last_checkpoint, seal
+from precepts.training.checkpoints import finish_if_trained, last_checkpoint, seal
 from precepts.training.examples import Example, plan_steps, shared_prefix, tokenize
 from precepts.training.losses import weighted_cross_entropy
 from precepts.training.trunk import Trunk, num_layers, run_trunk, save_joined, upper_model
@@ -56,7 +56,7 @@ def train_sft(examples: Sequence[Example], *, base: Path, run: Run, settings: SF
     Killed and called again, it goes on from the last whole checkpoint and ends at the same weights.
     """
     target = run.path / "model"
-    if is_trained(run.path):
+    if finish_if_trained(run.path):
         return target
     quiet()
     torch.manual_seed(seed)
