@@ -57,7 +57,10 @@ class Cli:
         self._count += 1
         out, err = (self._folder / f"{self._count}.{name}" for name in ("out", "err"))
         how = _How(kill_at, real_judges, planted, changes, most_bytes)
-        child = self._context.Process(target=_main, args=([str(a) for a in argv], out, err, cwd or self._folder, how))
+        env = dict(os.environ)  # as it is now: the server has the one that stood when the first test started it
+        child = self._context.Process(
+            target=_main, args=([str(a) for a in argv], out, err, cwd or self._folder, env, how)
+        )
         child.start()
         child.join()
         assert child.exitcode is not None
@@ -74,10 +77,12 @@ class _How(NamedTuple):
     most_bytes: int | None
 
 
-def _main(argv: list[str], out: Path, err: Path, cwd: Path, how: _How) -> None:
+def _main(argv: list[str], out: Path, err: Path, cwd: Path, env: dict[str, str], how: _How) -> None:
     for stream, path in ((1, out), (2, err)):
         os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), stream)
     os.chdir(cwd)
+    os.environ.clear()
+    os.environ.update(env)
     sys.argv = ["precepts", *argv]
     _small_steps(rate=1e-2 if how.planted else 3e-3)
     if not how.real_judges:
