@@ -133,6 +133,13 @@ def test_hardened_guesses_of_many_classes_come_near_the_prior_where_the_likelies
     assert (shares - 0.25).abs().max() < 0.06
 
 
+@pytest.mark.parametrize("loss", [losses.product, losses.confidence])
+@pytest.mark.parametrize("prior", [None, torch.tensor([0.5, 0.25, 0.25])])
+def test_a_prior_follows_the_logits_to_their_device(loss, prior):
+    logits, weak = torch.zeros(4, 3, device="meta"), torch.zeros(4, 3, device="meta")
+    assert loss(logits, weak, prior_C=prior).device.type == "meta"
+
+
 def test_product_by_hand():
     logits, weak = torch.tensor([[0.0, 1.0], [1.0, 0.0]]), torch.tensor([[0.4, 0.6], [0.5, 0.5]])
     p = 1 / (1 + math.exp(-1))  # the batch is symmetric: its mean is the prior already

@@ -13,6 +13,7 @@ from precepts.runs import Row, Run, command_line
 from precepts.types import Evidence
 from precepts.w2s.backbones import backbone_ref
 from precepts.w2s.bootstrap import BOOTSTRAPPED, DIRECT, bootstrapped, slices_of
+from precepts.w2s.decoders import tuned_ref
 from precepts.w2s.examples import Task
 from precepts.w2s.experiment import CEILING, score_rows, students, supervise
 from precepts.w2s.guard import rank_correlation
@@ -21,7 +22,6 @@ from precepts.w2s.methods import METHODS
 from precepts.w2s.splits import Split, pool, split
 from precepts.w2s.supervisors import BUILT_IN, Supervisor
 from precepts.w2s.tasks import load_task
-from precepts.w2s.tuned import tuned_ref
 from precepts.workers import Spread, here
 
 CHAIN = "bootstrapping"

@@ -15,11 +15,12 @@ from precepts.progress import progress
 from precepts.runs import Run
 from precepts.stats import FloatArray
 from precepts.w2s.backbones import backbone_ref, layer_of, num_parameters
+from precepts.w2s.decoders import check_cut, tuned_ref
 from precepts.w2s.examples import Example
 from precepts.w2s.experiment import Labeller, pooled
 from precepts.w2s.features import FeatureStore, feature_source, fill
+from precepts.w2s.reading import tune_on_texts
 from precepts.w2s.simulate import simulated_labels, simulated_ref
-from precepts.w2s.tuned import tune_on_texts, tuned_ref
 from precepts.w2s.tuned_experiment import tuned_labeller
 
 
@@ -30,6 +31,7 @@ def num_parameters_of(ref: str) -> int:
         PreceptsError: If there is no such model here, it has no such layer, or is no causal language model and a layer is asked for.
     """
     if (tuned := tuned_ref(ref)) is not None:
+        check_cut(local_path(tuned.model), tuned.above)
         return num_parameters(local_path(tuned.model))
     kind, name, layer = backbone_ref(ref)
     path = local_path(name)
@@ -58,7 +60,7 @@ def labeller_of(config: W2SConfig, examples: Sequence[Example], num_classes: int
     if tuned is None:
         return None
     return tuned_labeller(
-        local_path(tuned.model), tuned.kind, examples, num_classes=num_classes, settings=config.tuning
+        local_path(tuned.model), tuned, examples, num_classes=num_classes, settings=config.tuning
     )  # fmt: skip
 
 
@@ -75,7 +77,7 @@ def after_reading(stage: Run, config: W2SConfig, texts: Sequence[str]) -> str:
         with progress("reading the task's texts", len(texts), unit="texts") as bar:
             tune_on_texts(local_path(name), texts, out, settings=settings, tick=bar.advance)
     if tuned:
-        return f"{tuned.kind}:{out}"
+        return f"{tuned.kind}:{out}" + ("" if tuned.above is None else f"@{tuned.above}")
     return f"{out}@{layer_of(local_path(name), layer)}"
 
 

@@ -204,12 +204,9 @@ class _Run:
         if layer is not None and not 1 <= layer <= layers:
             raise InputError(f"{path} has layers 1 to {layers}; got {layer}.")
         model = _model(path, _cut(config, layer) if layer is not None else config, dtype)
-        norm = next((name for name in _FINAL_NORMS if isinstance(getattr(model, name, None), torch.nn.Module)), None)
-        self._whole = layer is not None and norm is None
+        self._whole = layer is not None and not _without_norm(model)
         if self._whole:  # where the final norm is cannot be told, so the layer's states are asked for
             model = _model(path, AutoConfig.from_pretrained(path, trust_remote_code=False), dtype)
-        elif layer is not None and norm is not None:
-            setattr(model, norm, torch.nn.Identity())
         if (padding := getattr(getattr(model, "embeddings", None), "padding_idx", None)) is not None and self._cut_at:
             self._cut_at -= padding + 1  # RoBERTa and its kin count positions from the one after padding's
         self._model: Any = model.to(self._device).eval()
@@ -250,6 +247,33 @@ class _Run:
     def _ids(self, text: str) -> list[int]:
         found = self._tokenizer(text, add_special_tokens=self._encoder)["input_ids"]
         return found[: self._cut_at] or [self._tokenizer.eos_token_id or 0]
+
+
+def lower_layers(path: Path, layer: int) -> Any:
+    """The embeddings and the lowest layers of a decoder, without a final norm, in bfloat16, to be run and never trained.
+
+    Raises:
+        InputError: If its final norm is not found.
+    """
+    import torch
+    from transformers import AutoConfig
+
+    config: Any = AutoConfig.from_pretrained(path, trust_remote_code=False)
+    model: Any = _model(path, _cut(config, layer), torch.bfloat16)
+    if not _without_norm(model):
+        raise InputError(f"{path} has no final norm under a known name, so it cannot be cut. Leave off @{layer}.")
+    return model.eval()
+
+
+def _without_norm(model: Any) -> bool:
+    """Takes the final norm away, if it is found."""
+    import torch
+
+    for name in _FINAL_NORMS:
+        if isinstance(getattr(model, name, None), torch.nn.Module):
+            setattr(model, name, torch.nn.Identity())
+            return True
+    return False
 
 
 def _cut(config: Any, layer: int) -> Any:

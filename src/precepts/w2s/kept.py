@@ -12,7 +12,7 @@ from precepts.runs import write_atomic
 from precepts.stats import FloatArray
 from precepts.types import content_key
 
-_VERSION = 1
+_VERSION = 2
 """Of how a fine-tuning is done; one more whenever the same arguments would give other numbers."""
 
 

@@ -148,6 +148,7 @@ def _to_prior(probs_BC: Tensor, prior_C: Tensor | None) -> Tensor:
     """Probabilities with class factors such that a batch's mean probabilities are the prior; rows sum to 1 again."""
     num_classes = probs_BC.shape[-1]
     prior = torch.full((num_classes,), 1 / num_classes) if prior_C is None else prior_C.float()
+    prior = prior.to(probs_BC.device)
     scaled = probs_BC.clamp_min(_TINY)
     for _ in range(_SINKHORN_STEPS if num_classes > 2 else _SINKHORN_STEPS // 5):
         scaled = scaled * (prior / scaled.mean(-2, keepdim=True))

@@ -9,6 +9,7 @@ import numpy as np
 
 from precepts.progress import progress
 from precepts.stats import FloatArray
+from precepts.w2s.decoders import Below, TunedRef
 from precepts.w2s.examples import Example
 from precepts.w2s.experiment import CEILING, Labelled, Labeller, Outcome, outcome, student_rows
 from precepts.w2s.features import model_digest
@@ -16,7 +17,7 @@ from precepts.w2s.kept import array_key, kept
 from precepts.w2s.methods import METHODS, Method, kept_rows
 from precepts.w2s.splits import Split
 from precepts.w2s.supervisors import IntArray, probe
-from precepts.w2s.tuned import Classifier, Kind, Tuning, tune
+from precepts.w2s.tuned import Classifier, Tuning, tune
 
 PROBE = "probe"
 """Arms that begin so are linear probes on truth: of the model as it was (`probe-before`) and after it learned weak labels (`probe-NAME`)."""
@@ -26,9 +27,10 @@ Rows = Sequence[tuple[str, ...]]
 
 
 def tuned_labeller(
-    path: Path, kind: Kind, examples: Sequence[Example], *, num_classes: int, settings: Tuning
+    path: Path, ref: TunedRef, examples: Sequence[Example], *, num_classes: int, settings: Tuning
 ) -> Labeller:
     """A supervisor: a model fine-tuned on the truth of its rows."""
+    below = None if ref.above is None else Below(path, ref.above)
 
     def label(train: Sequence[int], wanted: Sequence[int], seed: int) -> FloatArray:
         truth = np.eye(num_classes)[[examples[i].label for i in train]]
@@ -37,14 +39,14 @@ def tuned_labeller(
         def make() -> Mapping[str, FloatArray]:
             with progress(f"supervisor, seed {seed}", settings.epochs * len(train)) as bar:
                 model = tune(
-                    path, kind, rows, truth, np.ones(len(train)), METHODS["naive"], settings=settings, seed=seed,
-                    tick=bar.advance,
+                    path, ref.kind, rows, truth, np.ones(len(train)), METHODS["naive"], settings=settings, seed=seed,
+                    below=below, tick=bar.advance,
                 )  # fmt: skip
             return {"wanted": model.probabilities(asked)}
 
         key = {
             "what": "supervisor",
-            **_key(path, kind, settings, seed),
+            **_key(path, ref, settings, seed),
             "rows": rows,
             "truth": array_key(truth),
             "asked": asked,
@@ -55,7 +57,7 @@ def tuned_labeller(
 
 
 def tuned_students(
-    path: Path, kind: Kind, methods: Sequence[Method], guarded: str, examples: Sequence[Example], splits: Sequence[Split],
+    path: Path, ref: TunedRef, methods: Sequence[Method], guarded: str, examples: Sequence[Example], splits: Sequence[Split],
     labelled: Sequence[Labelled], test: Sequence[int], *, num_classes: int, settings: Tuning,
 ) -> Outcome:  # fmt: skip
     """As `experiment.students`, each student and the ceiling fine-tuned from the model's weights.
@@ -65,7 +67,7 @@ def tuned_students(
 
     Args:
         path: Model directory.
-        kind: LoRA or every weight.
+        ref: How it is tuned; its model's name is not read.
         methods: `naive` among them.
         guarded: The method that the guard may replace by naive training.
         examples: The task's pool.
@@ -76,6 +78,7 @@ def tuned_students(
         settings: Of training.
     """
     names = [*(m.name for m in methods), CEILING]
+    below = None if ref.above is None else Below(path, ref.above)
     test_rows = [examples[i].texts for i in test]
     tested = np.zeros((settings.epochs, len(splits), len(names), len(test), num_classes))
     held: list[list[list[FloatArray]]] = [[[] for _ in splits] for _ in range(settings.epochs)]
@@ -85,15 +88,16 @@ def tuned_students(
         texts, labels = [examples[i].texts for i in rows], np.array([examples[i].label for i in rows])
         validation = [examples[i].texts for i in part.validation]
         given = {"test": test_rows, "held": validation, "labels": labels.tolist(), "classes": num_classes}
-        key = {**_key(path, kind, settings, seed), "rows": texts, **given}
+        key = {**_key(path, ref, settings, seed), "rows": texts, **given}
         pairwise = len(texts[0]) == 2
 
         def before(
             texts: Rows = texts, labels: IntArray = labels, seed: int = seed, pairwise: bool = pairwise
         ) -> dict[str, FloatArray]:
             untrained = Classifier(
-                path, kind="full", num_classes=num_classes, pairwise=pairwise, settings=settings, seed=seed
-            )
+                path, kind="full", num_classes=num_classes, pairwise=pairwise, settings=settings, seed=seed,
+                below=below,
+            )  # fmt: skip
             return {PROBE: probe(untrained.states(texts), labels, untrained.states(test_rows), antisymmetric=pairwise)}
 
         probes.setdefault(BEFORE, []).append(kept({"what": BEFORE, **key}, before)[PROBE])
@@ -115,8 +119,8 @@ def tuned_students(
 
                 with progress(f"{name}, seed {seed}", settings.epochs * len(texts)) as bar:
                     model = tune(
-                        path, kind, texts, targets, keep, method, settings=settings, seed=seed, after_epoch=after,
-                        tick=bar.advance,
+                        path, ref.kind, texts, targets, keep, method, settings=settings, seed=seed, below=below,
+                        after_epoch=after, tick=bar.advance,
                     )  # fmt: skip
                 made = {"test": np.stack(on_test), "held": np.stack(on_held)}
                 if name != CEILING:
@@ -135,5 +139,6 @@ def tuned_students(
     return found_all
 
 
-def _key(path: Path, kind: Kind, settings: Tuning, seed: int) -> dict[str, object]:
-    return {"model": model_digest(path), "kind": kind, "settings": settings.model_dump(), "seed": seed}
+def _key(path: Path, ref: TunedRef, settings: Tuning, seed: int) -> dict[str, object]:
+    tuned = {"kind": ref.kind, "above": ref.above}
+    return {"model": model_digest(path), **tuned, "settings": settings.model_dump(), "seed": seed}
