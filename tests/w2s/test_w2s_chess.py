@@ -137,12 +137,65 @@ def test_a_reader_learns_a_move_that_the_text_tells():
     assert after > 0.5
 
 
+def test_training_that_was_stopped_ends_in_the_same_weights(tmp_path, monkeypatch):
+    from precepts.w2s import chess_model
+
+    monkeypatch.setattr(chess_model, "_SAVED_EVERY", 3)
+    rows = list(played(12))
+    positions = encode([r["fen"] for r in rows], [r["best"] for r in rows])
+    steps, before = [], []
+
+    def once(half_way, *, stop=None):
+        def tick(done, *, replayed=False):
+            steps.append(done)
+            before.append(replayed)
+            if len(steps) == stop:
+                raise KeyboardInterrupt
+
+        steps.clear()
+        before.clear()
+        return fit(
+            Reader(Size(width=16, layers=1, heads=2), seed=0), positions.text_NT, positions.best_N,
+            loss=lambda logits, wanted, at: naive(logits, wanted, progress=at), settings=Fitting(epochs=3), seed=0, tick=tick,
+            half_way=half_way,
+        )  # fmt: skip
+
+    whole = once(None).state_dict()
+    num_steps = len(steps)
+    with pytest.raises(KeyboardInterrupt):
+        once(tmp_path / "half", stop=num_steps - 1)
+    ended = once(tmp_path / "half").state_dict()
+    assert len(steps) < num_steps / 2, "what was done was not done again"
+    assert sum(steps) == 32 * num_steps
+    assert before == [True, *[False] * (len(steps) - 1)], "what an earlier try did is no part of this one's rate"
+    for name, weight in whole.items():
+        assert torch.equal(weight, ended[name]), name
+
+
 def test_without_a_prior_the_guess_is_the_likeliest_class_by_hand():
     logits = torch.tensor([[2.0, 0.0, 0.0], [1.0, 0.0, 0.0]], requires_grad=True)
     weak = torch.tensor([[0.0, 1.0, 0.0], [1.0, 0.0, 0.0]])
     log = logits.detach().log_softmax(-1)
     by_hand = -(0.5 * log[0, 1] + 0.5 * log[0, 0] + log[1, 0]) / 2
     assert confidence(logits, weak, matched=False).item() == pytest.approx(by_hand.item(), abs=1e-6)
+
+
+def test_targets_that_hold_on_to_the_student_by_hand():
+    from precepts.w2s.chess_experiment import CHESS_METHODS, Guesses
+
+    guesses = Guesses(torch.tensor([[0.6, 0.4]]), torch.tensor([[0.8, 0.2]]), torch.tensor([[0.5, 0.5]]))
+    found = {name: method.target(guesses)[0, 1].item() for name, method in CHESS_METHODS.items()}
+    assert found["naive"] == found["logconf"] == 0
+    assert found["soft"] == pytest.approx(0.4)
+    assert found["anchored"] == pytest.approx(0.45)
+    assert found["product"] == pytest.approx(0.4), "an even student leaves the supervisor's"
+    assert found["shift"] == pytest.approx(2 / (2 + 0.75)), (
+        "0.4 / 0.2 against 0.6 / 0.8: the likelier it became, not the likelier it is"
+    )
+    unmoved = Guesses(guesses.before, guesses.before, torch.tensor([[0.3, 0.7]]))
+    assert CHESS_METHODS["shift"].target(unmoved)[0, 1].item() == pytest.approx(0.7), (
+        "what learned nothing moves nothing"
+    )
 
 
 def test_strata_are_terciles():
@@ -162,6 +215,12 @@ def test_parts_share_no_game_and_seeds_differ():
         assert sorted([*part.supervisor, *part.student]) == rest
     with pytest.raises(InputError, match="Give more puzzles"):
         chess_pool(puzzles[:30], rows=None)
+
+
+def test_puzzles_of_one_game_are_refused():
+    puzzles = [Puzzle(f"fen {n}", "e2e4", 1.0, "one") for n in range(60)]
+    with pytest.raises(InputError, match="of one game"):
+        chess_split(puzzles, range(60), seed=0)
 
 
 def test_made_puzzles_have_one_best_move_and_are_the_same_for_a_seed(engine):
@@ -204,11 +263,13 @@ def test_the_engines_puzzles_are_confirmed(tmp_path):
             assert player.analyse(board, chess.engine.Limit(nodes=30_000))["pv"][0].uci() == puzzle.best
 
 
-def test_the_command_gives_evidence_that_recomputes_and_goes_on(cli, tmp_path):
+def test_the_command_gives_evidence_that_recomputes_and_goes_on(cli, tmp_path, monkeypatch):
     from precepts.pipelines.w2s_chess import unseen
+    from precepts.pipelines.w2s_page import cell
     from precepts.stats import verify
     from precepts.types import Evidence
 
+    monkeypatch.setenv("PRECEPTS_CACHE", str(tmp_path / "cache"))
     puzzles, games = tmp_path / "puzzles.jsonl", tmp_path / "games.jsonl"
     rows = list(played(40, seed=1, plies=24))
     puzzles.write_text("".join(json.dumps(row) + "\n" for row in rows[::6]))
@@ -240,6 +301,24 @@ def test_the_command_gives_evidence_that_recomputes_and_goes_on(cli, tmp_path):
     for row in evidence:
         assert verify(row, root=out) == [], row.claim
     assert {e.slice["stratum"] for e in evidence if "stratum" in e.slice} == {"easy", "medium", "hard"}
+    readers = tmp_path / "cache" / "w2s-readers"
+    kept = {path.name: path.stat().st_mtime_ns for path in readers.iterdir()}
+    assert [Path(name).suffix for name in kept] == [".safetensors"] * 2, "nothing half-way is left"
+    fewer = cli(*argv[:-4], "--moves", "200", "--out", str(tmp_path / "fewer"))
+    assert fewer.code == 0, fewer.err
+    after = {path.name: path.stat().st_mtime_ns for path in readers.iterdir()}
+    assert len(after) == 4, "other games never meet a reader of these"
+    other = cli(*argv[:-4], "--moves", "300", "--method", "shift", "--out", str(tmp_path / "other"))
+    assert other.code == 0, other.err
+    assert {path.name: path.stat().st_mtime_ns for path in readers.iterdir()} == after, "these are not read twice"
+    assert kept.items() <= after.items()
+    page = (out / "chess.html").read_text()
+    gain = next(e for e in evidence if e.claim == "w2s/gain_over_zero_shot" and e.slice["arm"] == "logconf")
+    assert cell(gain) in page
+    assert all(
+        text in page
+        for text in ("Nothing masks illegal moves", "hard puzzles", "<svg", "agrees where supervisor is wrong")
+    )
     (out / "evidence.jsonl").unlink()
     again = cli(*argv, "--json")
     assert again.code == 0, again.err

@@ -31,7 +31,7 @@ def run(
     tasks: Annotated[list[str], typer.Argument(help="Registered tasks, or CSV or JSONL files of your own.", metavar="TASK…")],
     out: Annotated[Path, typer.Option(help="The run directory.")],
     weak: Annotated[str, typer.Option(help="tfidf, tfidf-chars, people, simulated:KIND@ACCURACY, or a model as below.")] = "tfidf",
-    strong: Annotated[str, typer.Option(help="A head on MODEL[@LAYER], static: or encoder:MODEL; lora: or full:MODEL.")] = "precepts/smollm2-135m",
+    strong: Annotated[str, typer.Option(help="Head on MODEL[@LAYER], static:, encoder:MODEL; lora:, full:MODEL[@LAYER].")] = "precepts/smollm2-135m",
     method: Annotated[list[str] | None, typer.Option(help="Again for more; naive is always run; `all` for all.")] = None,
     seeds: Annotated[int, typer.Option(min=1, help="How many seeds.")] = 10,
     rows: Annotated[int, typer.Option(min=0, help="At most how many rows of a task; 0 for all.")] = _ROWS,
@@ -46,10 +46,11 @@ def run(
     """Weak supervisor, its labels, student, ceiling; PGR with intervals, and a page. Run again, it goes on where it stopped."""
     from precepts.pipelines.w2s import run_w2s
     from precepts.pipelines.w2s_config import W2SConfig
+    from precepts.w2s.decoders import tuned_ref
     from precepts.w2s.heads import HeadSettings
     from precepts.w2s.methods import METHODS
     from precepts.w2s.tasks import load_task
-    from precepts.w2s.tuned import Tuning, tuned_ref
+    from precepts.w2s.tuned import Tuning
     from precepts.workers import spread_over
 
     names = list(dict.fromkeys(method or ["logconf"]))

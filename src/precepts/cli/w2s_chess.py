@@ -43,7 +43,7 @@ def run(
     puzzles: Annotated[Path, typer.Argument(help="Lichess's CSV (also .csv.gz), or puzzles.jsonl of `make`.")],
     games: Annotated[Path, typer.Option(help="games.jsonl of `make`: what both readers are pretrained on.")],
     out: Annotated[Path, typer.Option(help="The run directory.")],
-    method: Annotated[list[str] | None, typer.Option(help="naive, soft or logconf; again for more; all without it.")] = None,
+    method: Annotated[list[str] | None, typer.Option(help="naive, soft, logconf, anchored, product or shift; again for more; else all.")] = None,
     seeds: Annotated[int, typer.Option(min=1, help="How many seeds.")] = 3,
     rows: Annotated[int, typer.Option(min=0, help="At most how many puzzles; 0 for all.")] = 0,
     moves: Annotated[int, typer.Option(min=1, help="At most how many moves of games to pretrain on.")] = 50_000,
@@ -72,4 +72,5 @@ def run(
         return table
 
     show(build)
+    print(f"page:     {out / 'chess.html'}")
     print(f"evidence: {out / 'evidence.jsonl'}")

@@ -15,6 +15,7 @@ from precepts.pipelines.w2s_models import after_reading, features_of, labeller_o
 from precepts.runs import PLAN, Row, Run, command_line
 from precepts.types import Evidence
 from precepts.w2s.backbones import backbone_ref
+from precepts.w2s.decoders import tuned_ref
 from precepts.w2s.examples import Task
 from precepts.w2s.experiment import CEILING, Outcome, score_rows, students, supervise
 from precepts.w2s.methods import methods_named
@@ -24,7 +25,6 @@ from precepts.w2s.speaker import Speaker
 from precepts.w2s.splits import pool, split
 from precepts.w2s.supervisors import BUILT_IN, Supervisor
 from precepts.w2s.tasks import load_task
-from precepts.w2s.tuned import tuned_ref
 from precepts.w2s.tuned_experiment import BEFORE, PROBE, tuned_students
 from precepts.workers import Spread, here
 
@@ -133,7 +133,7 @@ def task_tables(stage: Run, task: Task, config: W2SConfig) -> TaskTables:
     def trained(strong: str) -> Outcome:
         if (tuned := tuned_ref(strong)) is not None:
             return tuned_students(
-                local_path(tuned.model), tuned.kind, methods, config.watched, examples, splits, labelled, test,
+                local_path(tuned.model), tuned, methods, config.watched, examples, splits, labelled, test,
                 num_classes=num_classes, settings=config.tuning,
             )  # fmt: skip
         return students(

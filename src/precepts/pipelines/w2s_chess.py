@@ -9,12 +9,14 @@ import torch
 from pydantic import Field
 from safetensors.torch import load_file, save
 
+from precepts.data import cache
 from precepts.errors import InputError
 from precepts.pipelines.w2s import plan_taken_back
+from precepts.pipelines.w2s_chess_page import write_chess_page
 from precepts.pipelines.w2s_evidence import Scores
 from precepts.progress import progress
 from precepts.runs import Run, command_line, file_digest, write_atomic
-from precepts.types import Evidence, Frozen
+from precepts.types import Evidence, Frozen, content_key
 from precepts.w2s.chess_experiment import (
     CEILING,
     CHESS_METHODS,
@@ -29,13 +31,16 @@ from precepts.w2s.engine_puzzles import PuzzleSettings, engine_path, make_puzzle
 from precepts.w2s.losses import naive
 from precepts.w2s.puzzles import GameMove, Puzzle, read_games, read_puzzles, strata
 
+_VERSION = 1
+"""Of how readers are pretrained; one more whenever the same games would give another reader."""
+
 
 class ChessConfig(Frozen):
     """What one run compares. `moves` is how many moves of games readers are pretrained on."""
 
     puzzles: str
     games: str
-    methods: tuple[str, ...] = ("naive", "soft", "logconf")
+    methods: tuple[str, ...] = tuple(CHESS_METHODS)
     seeds: int = Field(default=3, ge=1)
     rows: int | None = None
     moves: int = Field(default=50_000, ge=1)
@@ -111,8 +116,7 @@ def run_chess(run: Run, config: ChessConfig) -> list[Evidence]:
         run.begin({"command": "w2s chess run", "config": config.model_dump(mode="json"), "files": files})
         positions = encode([p.fen for p in puzzles], [p.best for p in puzzles])
         weak, strong = (
-            _pretrained(run, name, size, games, config)
-            for name, size in (("weak", config.weak), ("strong", config.strong))
+            _pretrained(name, size, games, config) for name, size in (("weak", config.weak), ("strong", config.strong))
         )
         kinds = strata([p.difficulty for p in puzzles])
         stage = run.stage("chess")
@@ -123,6 +127,10 @@ def run_chess(run: Run, config: ChessConfig) -> list[Evidence]:
         )
         evidence = measure_chess(run, stage, config)
         run.write("evidence", evidence)
+        weights = [sum(weight.numel() for weight in reader.parameters()) for reader in (weak, strong)]
+        write_chess_page(
+            run, config.model_dump(), evidence, moves=len(games), tested=len(test), sizes=(weights[0], weights[1])
+        )
         run.finish(
             command=command_line(), rows={"test": len(test), "trained on": len(rest), "moves of games": len(games)}
         )
@@ -174,19 +182,24 @@ def measure_chess(run: Run, stage: Run, config: ChessConfig) -> list[Evidence]:
     return scores.found
 
 
-def _pretrained(run: Run, name: str, size: Size, games: Sequence[GameMove], config: ChessConfig) -> Reader:
+def _pretrained(name: str, size: Size, games: Sequence[GameMove], config: ChessConfig) -> Reader:
+    """A reader that has read the games, trained once for these games, this size and these settings; training goes on where it was stopped."""
     reader = Reader(size, seed=0)
-    path = run.path / "pretrained" / f"{name}.safetensors"
+    read = [(m.fen, m.move) for m in games]
+    key = content_key(_VERSION, size.model_dump(), config.pretraining.model_dump(), read)
+    path = cache() / "w2s-readers" / f"{key}.safetensors"
     if path.exists():
         reader.load_state_dict(load_file(path))
         return reader.eval()
-    positions = encode([m.fen for m in games], [m.move for m in games])
+    half_way = path.with_suffix(".half")
+    positions = encode([fen for fen, _ in read], [move for _, move in read], with_legal=False)
     with progress(f"pretraining {name}", len(games) * config.pretraining.epochs, unit="moves") as bar:
         fit(
             reader, positions.text_NT, positions.best_N, loss=lambda logits, wanted, at: naive(logits, wanted, progress=at),
-            settings=config.pretraining, seed=0, tick=bar.advance,
+            settings=config.pretraining, seed=0, tick=bar.advance, half_way=half_way,
         )  # fmt: skip
     write_atomic(path, save({key: value.contiguous() for key, value in reader.state_dict().items()}))
+    half_way.unlink(missing_ok=True)
     return reader
 
 

@@ -5,12 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import jinja2
-from markupsafe import Markup
-
 from precepts.cards.plots import Panel
 from precepts.pipelines.w2s_config import W2SConfig
-from precepts.pipelines.w2s_page import cell
+from precepts.pipelines.w2s_page import cell, rendered
 from precepts.pipelines.w2s_plots import Point, Series, scaling, size_text
 from precepts.runs import Row, Run, command_line, write_atomic
 from precepts.types import Evidence
@@ -19,7 +16,6 @@ from precepts.w2s.examples import Task
 from precepts.w2s.experiment import CEILING
 from precepts.w2s.ladder import Rung
 
-_HERE = Path(__file__).parent
 Found = Mapping[tuple[str, str, str, str], Evidence]
 """Evidence by claim, supervisor, student and arm."""
 
@@ -32,12 +28,8 @@ def write_ladder_page(
     plain = [e for e in evidence if not {"along", "supervisor", "epoch"} & e.slice.keys()]
     found = {(e.claim.removeprefix("w2s/"), e.slice["weak"], e.slice["strong"], e.slice["arm"]): e for e in plain}
     arms = list(dict.fromkeys(arm for claim, _, _, arm in found if claim == "pgr"))
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(_HERE), autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True,
-        lstrip_blocks=True,
-    )  # fmt: skip
-    environment.filters["svg"] = Markup
-    page = environment.get_template("w2s_ladder.html.j2").render(
+    page = rendered(
+        "w2s_ladder.html.j2",
         title=f"Weak-to-strong ladder: {task.name}", task=task, config=config.model_dump(),
         models=[
             [rung.name, rung.ref, size_text(size) if (size := sizes[rung.name]) else "", cell(_on_truth(found, rung.name))]

@@ -13,8 +13,9 @@ from precepts.pipelines.w2s_config import W2SConfig
 from precepts.pipelines.w2s_plots import scatter
 from precepts.runs import Row, Run, command_line, write_atomic
 from precepts.types import Evidence
+from precepts.w2s.decoders import tuned_ref
 from precepts.w2s.examples import Task
-from precepts.w2s.tuned import tuned_ref
+from precepts.w2s.prompted import FEW_SHOT, FEW_SHOT_WEAK, ZERO_SHOT
 
 _HERE = Path(__file__).parent
 
@@ -23,15 +24,8 @@ def write_page(run: Run, tasks: Sequence[Task], config: W2SConfig, evidence: Seq
     """Writes `w2s.html` into the run's directory and says where it is."""
     told = run.rows("guard")
     guard = {row["task"]: row for row in told if row["task"] is not None and row["watched"]}
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(_HERE),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["svg"] = Markup
-    page = environment.get_template("w2s.html.j2").render(
+    page = rendered(
+        "w2s.html.j2",
         title="Weak-to-strong: " + ", ".join(task.name for task in tasks),
         summary=summary(evidence),
         config=config.model_dump(),
@@ -45,6 +39,16 @@ def write_page(run: Run, tasks: Sequence[Task], config: W2SConfig, evidence: Seq
     path = run.path / "w2s.html"
     write_atomic(path, page)
     return path
+
+
+def rendered(template: str, **values: object) -> str:
+    """A page of weak-to-strong from its template."""
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(_HERE), autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True,
+        lstrip_blocks=True,
+    )  # fmt: skip
+    environment.filters["svg"] = Markup
+    return environment.get_template(template).render(**values)
 
 
 def _guard(told: Sequence[Row]) -> dict[str, object]:
@@ -134,25 +138,37 @@ def _section(task: Task, evidence: Sequence[Evidence], guard: Row) -> dict[str, 
 
 
 def _panel(task: str, claim: str, title: str, evidence: Sequence[Evidence]) -> Panel | None:
-    found = [e for e in evidence if e.claim == claim and e.value is not None]
+    is_pgr = claim.endswith("pgr")
+    # What was asked and not trained lies so far below the supervisor that its PGR would fill the axis.
+    hidden = (ZERO_SHOT, FEW_SHOT, FEW_SHOT_WEAK) if is_pgr else ()
+    found = [e for e in evidence if e.claim == claim and e.value is not None and e.slice["arm"] not in hidden]
     if not found:
         return None
+    name = f"{''.join(c if c.isalnum() else '-' for c in task)}-{claim.rpartition('/')[2]}"
+    over = (0.0, 1.0) if is_pgr else (0.4, 1.0)
+    return panel(found, name=name, title=title, reference=0.0 if is_pgr else None, over=over)
+
+
+def panel(
+    found: Sequence[Evidence], *, name: str, title: str, reference: float | None, over: tuple[float, float]
+) -> Panel:  # fmt: skip
+    """One mark an arm, with its interval; the axis reaches over all of them and at least over `over`."""
     marks = [
         Mark(e.slice["arm"], e.value or 0.0, e.low, e.high, f"{e.value:.2f}", cell(e), place % 6)
         for place, e in enumerate(found)
     ]
-    low = min(min(m.low if m.low is not None else m.value for m in marks), 0.0 if claim.endswith("pgr") else 0.4)
-    high = max(max(m.high if m.high is not None else m.value for m in marks), 1.0)
-    name = f"{''.join(c if c.isalnum() else '-' for c in task)}-{claim.rpartition('/')[2]}"
-    reference = 0.0 if claim.endswith("pgr") else None
+    low = min(over[0], *(m.low if m.low is not None else m.value for m in marks))
+    high = max(over[1], *(m.high if m.high is not None else m.value for m in marks))
     return forest(marks, name=name, title=title, scale="plain", domain=(low, high), reference=reference)
 
 
 def cell(row: Evidence | None) -> str:
-    """A number with its interval, as a table shows it."""
+    """A number with its interval, as a table shows it: in a narrow column it breaks before the interval alone."""
     if row is None:
         return ""
     if row.value is None:
         return "undefined"
-    interval = f" [{row.low:.3f}, {row.high:.3f}]" if row.low is not None and row.high is not None else ""
+    interval = (
+        f" [{row.low:.3f},\N{NO-BREAK SPACE}{row.high:.3f}]" if row.low is not None and row.high is not None else ""
+    )
     return f"{row.value:.3f}{interval}"

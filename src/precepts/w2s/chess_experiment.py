@@ -17,12 +17,13 @@ from precepts.errors import InputError
 from precepts.runs import Row
 from precepts.types import content_key
 from precepts.w2s import losses
-from precepts.w2s.chess_model import BatchLoss, Fitting, Positions, Reader, fit, probabilities
+from precepts.w2s.chess_model import BatchLoss, Fitting, Positions, Reader, Tick, fit, probabilities
 from precepts.w2s.puzzles import Puzzle
 from precepts.w2s.splits import TEST_SHARE
 
 ZERO_SHOT, CEILING, EASY = "zero-shot", "ceiling", "easy-to-hard"
 _FEWEST = 20
+_TINY = 1e-30
 
 
 def _plain(logits_BM: Tensor, targets_BM: Tensor, progress: float) -> Tensor:
@@ -33,20 +34,62 @@ def _confident(logits_BM: Tensor, targets_BM: Tensor, progress: float) -> Tensor
     return losses.confidence(logits_BM, targets_BM, progress=progress, matched=False)
 
 
+class Guesses(NamedTuple):
+    """Probabilities of moves on the student's puzzles, each (N, M).
+
+    The supervisor's, those of its reader before it was trained on puzzles, and the student's before training.
+    """
+
+    weak: Tensor
+    before: Tensor
+    own: Tensor
+
+
+def _likeliest(guesses: Guesses) -> Tensor:
+    return losses.one_hot_like(guesses.weak)
+
+
+def _as_given(guesses: Guesses) -> Tensor:
+    return guesses.weak
+
+
+def _mixed(guesses: Guesses) -> Tensor:
+    return (guesses.weak + guesses.own) / 2
+
+
+def _product(guesses: Guesses) -> Tensor:
+    return (_log(guesses.own) + _log(guesses.weak)).softmax(-1)
+
+
+def _shifted(guesses: Guesses) -> Tensor:
+    return (_log(guesses.own) + _log(guesses.weak) - _log(guesses.before)).softmax(-1)
+
+
+def _log(probs_NM: Tensor) -> Tensor:
+    return probs_NM.clamp_min(_TINY).log()
+
+
 class ChessMethod(NamedTuple):
-    """A loss, and whether it is given the supervisor's probabilities or its likeliest move."""
+    """What a student is trained towards, of all the guesses, and by which loss."""
 
     title: str
-    loss: BatchLoss
-    soft: bool = False
+    target: Callable[[Guesses], Tensor]
+    loss: BatchLoss = _plain
 
 
 CHESS_METHODS: dict[str, ChessMethod] = {
-    "naive": ChessMethod("cross-entropy to the supervisor's likeliest move", _plain),
-    "soft": ChessMethod("cross-entropy to the supervisor's probabilities", _plain, soft=True),
-    "logconf": ChessMethod("auxiliary confidence loss, α 0.5, on the likeliest move", _confident),
-}
-"""Moves have no class prior, so the student's hardened guess is its likeliest move."""
+    "naive": ChessMethod("cross-entropy to the supervisor's likeliest move", _likeliest),
+    "soft": ChessMethod("cross-entropy to the supervisor's probabilities", _as_given),
+    "logconf": ChessMethod("auxiliary confidence loss, α 0.5, on the likeliest move", _likeliest, _confident),
+    "anchored": ChessMethod("as the confidence loss, with the student's guess from before training, unhardened", _mixed),
+    "product": ChessMethod("the product of the supervisor's and the student's probabilities from before training", _product),
+    "shift": ChessMethod("the student's probabilities from before training, moved as the supervisor's own training moved it", _shifted),
+}  # fmt: skip
+"""Moves have no class prior, so the hardened guess of the confidence loss is the likeliest move.
+
+`logconf` lets the student's guess move with it; the last three hold on to what the student knew before it saw a label. `shift` adds the change of
+the supervisor's log-probabilities, and needs its model from before: proxy-tuning (Liu et al. 2024, arXiv 2401.08565) as a target for training.
+"""
 
 
 class ChessSplit(NamedTuple):
@@ -75,7 +118,11 @@ def chess_pool(puzzles: Sequence[Puzzle], *, rows: int | None) -> tuple[list[Puz
 
 
 def chess_split(puzzles: Sequence[Puzzle], rest: Sequence[int], *, seed: int) -> ChessSplit:
-    """Two halves of the puzzles that are not tested on, whole groups."""
+    """Two halves of the puzzles that are not tested on, whole groups.
+
+    Raises:
+        InputError: If all are of one group.
+    """
     by_group: dict[str, list[int]] = {}
     for i in rest:
         by_group.setdefault(puzzles[i].group, []).append(i)
@@ -84,12 +131,16 @@ def chess_split(puzzles: Sequence[Puzzle], rest: Sequence[int], *, seed: int) ->
     halves: tuple[list[int], list[int]] = ([], [])
     for name in names:
         min(halves, key=len).extend(by_group[name])
+    if not all(halves):
+        raise InputError(
+            "All puzzles to train on are of one game, so there are no two halves. Give puzzles of more games."
+        )
     return ChessSplit(*halves)
 
 
 def chess_seed(
     weak: Reader, strong: Reader, positions: Positions, puzzles: Sequence[Puzzle], part: ChessSplit, test: Sequence[int],
-    methods: Sequence[str], *, settings: Fitting, seed: int, strata: Sequence[str], tick: Callable[[int], object] | None = None,
+    methods: Sequence[str], *, settings: Fitting, seed: int, strata: Sequence[str], tick: Tick | None = None,
 ) -> list[Row]:  # fmt: skip
     """One seed: supervisor, its labels, students of every method, ceiling and easy-to-hard, scored on the test puzzles.
 
@@ -114,12 +165,11 @@ def chess_seed(
         return fit(copy.deepcopy(reader), text[rows], targets, loss=loss, settings=settings, seed=seed, tick=tick)
 
     supervisor = trained(weak, part.supervisor, best[part.supervisor], _plain)
-    labels_NM = probabilities(supervisor, text[part.student])
-    likeliest_N = labels_NM.argmax(-1)
+    given = Guesses(*(probabilities(reader, text[part.student]) for reader in (supervisor, weak, strong)))
     arms = {ZERO_SHOT: strong, CEILING: trained(strong, part.student, best[part.student], _plain)}
     for name in methods:
         method = CHESS_METHODS[name]
-        arms[name] = trained(strong, part.student, labels_NM if method.soft else likeliest_N, method.loss)
+        arms[name] = trained(strong, part.student, method.target(given), method.loss)
     easy = [i for i in part.student if strata[i] == "easy"]
     if len(easy) >= _FEWEST:
         arms[EASY] = trained(strong, easy, best[easy], _plain)

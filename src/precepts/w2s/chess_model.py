@@ -10,14 +10,19 @@ Shapes: N positions, B of a batch, T characters, M = 4,096 moves, D width.
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from precepts.models.memory import keep_freed_memory
+from precepts.runs import write_atomic
 from precepts.types import Frozen
+from precepts.w2s.decoders import half
 from precepts.w2s.puzzles import chess_module
 
 if TYPE_CHECKING:
@@ -26,9 +31,19 @@ if TYPE_CHECKING:
 NUM_MOVES = 64 * 64
 _ALPHABET = ".PNBRQKpnbrqk-abcdefgh"
 _LENGTH = 69
+_SAVED_EVERY = 500
+"""Steps after which training that may go on later is kept."""
 
 BatchLoss = Callable[[Tensor, Tensor, float], Tensor]
 """Of logits and targets, both (B, M), and the share of training done."""
+
+
+class Tick(Protocol):
+    """Told of rows that were trained on, as `progress.Bar.advance`; `replayed` rows were done by an earlier try."""
+
+    def __call__(self, count: int, *, replayed: bool = False) -> object:
+        """Called as work is done."""
+        ...
 
 
 class Size(Frozen):
@@ -49,7 +64,7 @@ class Fitting(Frozen):
 
 
 class Positions(NamedTuple):
-    """Texts as numbers of the alphabet, shape (N, T), the right move of each, shape (N,), and the legal moves of each."""
+    """Texts as numbers of the alphabet, shape (N, T), the right move of each, shape (N,), and the legal moves of each, if they were asked for."""
 
     text_NT: Tensor
     best_N: Tensor
@@ -59,8 +74,9 @@ class Positions(NamedTuple):
 def position_text(board: chess.Board) -> str:
     """The position from the side to move, 69 characters."""
     seen = board if board.turn else board.mirror()
-    squares = "".join(str(seen.piece_at(square) or ".") for square in range(64))
-    flags = str(seen.fen()).split()[2]
+    pieces = seen.piece_map()
+    squares = "".join(pieces[square].symbol() if square in pieces else "." for square in range(64))
+    flags = seen.castling_xfen()
     castling = "".join(flag if flag in flags else "-" for flag in "KQkq")
     return squares + castling + ("-" if seen.ep_square is None else "abcdefgh"[seen.ep_square % 8])
 
@@ -71,8 +87,8 @@ def move_number(move: chess.Move, board: chess.Board) -> int:
     return (move.from_square ^ turned) * 64 + (move.to_square ^ turned)
 
 
-def encode(fens: Sequence[str], moves: Sequence[str]) -> Positions:
-    """Positions and their moves, all of which were read before (`puzzles`)."""
+def encode(fens: Sequence[str], moves: Sequence[str], *, with_legal: bool = True) -> Positions:
+    """Positions and their moves, all of which were read before (`puzzles`); to find the legal moves takes most of the time."""
     chess = chess_module()
     texts: list[list[int]] = []
     best: list[int] = []
@@ -81,7 +97,8 @@ def encode(fens: Sequence[str], moves: Sequence[str]) -> Positions:
         board = chess.Board(fen)
         texts.append([_ALPHABET.index(character) for character in position_text(board)])
         best.append(move_number(chess.Move.from_uci(uci), board))
-        legal.append(frozenset(move_number(move, board) for move in board.legal_moves))
+        if with_legal:
+            legal.append(frozenset(move_number(move, board) for move in board.legal_moves))
     return Positions(torch.tensor(texts, dtype=torch.uint8).reshape(-1, _LENGTH), torch.tensor(best), legal)
 
 
@@ -106,14 +123,15 @@ class Reader(nn.Module):
 
     def forward(self, text_BT: Tensor) -> Tensor:
         """The score of every move."""
-        states_BTD = self.norm(self.layers(self.letters(text_BT.long()) + self.places))[:, :64]
-        from_BSD, to_BSD = self.leaves(states_BTD), self.reaches(states_BTD)
-        return (from_BSD @ to_BSD.transpose(1, 2) / self.size.width**0.5).flatten(1)
+        with half(text_BT.device):
+            states_BTD = self.norm(self.layers(self.letters(text_BT.long()) + self.places))[:, :64]
+            from_BSD, to_BSD = self.leaves(states_BTD), self.reaches(states_BTD)
+        return (from_BSD.float() @ to_BSD.float().transpose(1, 2) / self.size.width**0.5).flatten(1)
 
 
 def fit(
     reader: Reader, text_NT: Tensor, targets: Tensor, *, loss: BatchLoss, settings: Fitting, seed: int,
-    tick: Callable[[int], Any] | None = None,
+    tick: Tick | None = None, half_way: Path | None = None,
 ) -> Reader:  # fmt: skip
     """Trains the reader in place with AdamW and a cosine schedule and gives it back.
 
@@ -124,8 +142,10 @@ def fit(
         loss: Of a batch.
         settings: Of the optimiser.
         seed: Draws the order of rows.
-        tick: Called with the rows of every step that is done.
+        tick: Called with the rows of every step that is done, and once with those of all steps that an earlier try did.
+        half_way: A file to which all that training goes on from is written now and then; where there is one, it goes on from there.
     """
+    keep_freed_memory()
     batch = min(settings.batch_size, len(text_NT))
     steps = len(text_NT) // batch
     total = steps * settings.epochs
@@ -133,9 +153,13 @@ def fit(
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=total)
     draw = np.random.default_rng([seed, 31])
     reader.train()
+    parts = {"reader": reader, "optimizer": optimizer, "schedule": schedule}
+    done = _gone_on(half_way, parts)
+    if tick is not None and done:
+        tick(done * batch, replayed=True)
     for epoch in range(settings.epochs):
         order = torch.from_numpy(draw.permutation(len(text_NT)))
-        for step in range(steps):
+        for step in range(max(0, done - epoch * steps), steps):
             rows = order[step * batch : (step + 1) * batch]
             given = targets[rows]
             wanted = given if given.dim() == 2 else nn.functional.one_hot(given, NUM_MOVES).float()
@@ -147,7 +171,25 @@ def fit(
             schedule.step()
             if tick is not None:
                 tick(len(rows))
+            if half_way is not None and (epoch * steps + step + 1) % _SAVED_EVERY == 0:
+                _keep(half_way, parts, epoch * steps + step + 1)
     return reader.eval()
+
+
+def _keep(path: Path, parts: dict[str, Any], done: int) -> None:
+    held = io.BytesIO()
+    torch.save({"done": done, **{name: part.state_dict() for name, part in parts.items()}}, held)
+    write_atomic(path, held.getvalue())
+
+
+def _gone_on(path: Path | None, parts: dict[str, Any]) -> int:
+    """How many steps were done before; the parts are set to what they were then."""
+    if path is None or not path.exists():
+        return 0
+    held = torch.load(path, weights_only=True)
+    for name, part in parts.items():
+        part.load_state_dict(held[name])
+    return int(held["done"])
 
 
 @torch.no_grad()
