@@ -33,11 +33,11 @@ import transformers
 from precepts.models import Engine
 from precepts.models.batching import right_padded
 from precepts.models.embedded import embedded_path
-from precepts.w2s.backbones import default_layer
 from precepts.w2s.experiment import CEILING, pooled, students, supervise
 from precepts.w2s.features import FeatureStore, feature_source
 from precepts.w2s.heads import HeadSettings
 from precepts.w2s.methods import METHODS, batch_loss
+from precepts.w2s.references import default_layer
 from precepts.w2s.splits import pool, split
 from precepts.w2s.supervisors import Supervisor
 from precepts.w2s.tasks import load_task

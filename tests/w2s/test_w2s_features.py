@@ -10,8 +10,9 @@ pytest.importorskip("torch")
 from precepts.errors import InputError
 from precepts.models import Engine
 from precepts.w2s import features
-from precepts.w2s.backbones import backbone_ref, default_layer, load_backbone, num_parameters
+from precepts.w2s.backbones import load_backbone
 from precepts.w2s.features import FeatureSource, FeatureStore, feature_source
+from precepts.w2s.references import backbone_ref, default_layer, num_parameters
 
 TEXTS = ["a garden", "the sea costs nothing", "nobody asked", "a garden", "name some colours; please answer"]
 

@@ -13,9 +13,11 @@ pytest.importorskip("peft")
 import torch
 from w2s_words import sentences
 
-from precepts.w2s.decoders import Below, above, check_cut, load_causal, tuned_ref
+from precepts.w2s.decoders import Below, above, check_cut, load_causal
+from precepts.w2s.heads import Arm, HeadSettings, train_heads
 from precepts.w2s.methods import METHODS
 from precepts.w2s.reading import tune_on_texts
+from precepts.w2s.references import tuned_ref
 from precepts.w2s.tuned import Classifier, Tuning, tune
 
 NAIVE = METHODS["naive"]
@@ -36,6 +38,20 @@ def test_a_tuned_student_learns_what_the_words_tell(tiny_path, kind):
     rows, targets = rows_of(160)
     model = tune(tiny_path, kind, rows[:96], targets[:96], np.ones(96), NAIVE, settings=FAST, seed=0)
     assert accuracy(model, rows[96:], targets[96:]) > 0.75
+
+
+@pytest.mark.parametrize("pairwise", [False, True])
+def test_a_student_begins_where_a_head_on_frozen_features_ends(tiny_path, pairwise):
+    rows, targets = rows_of(96)
+    if pairwise:
+        rows, targets = [(*a, *b) for a, b in zip(rows[::2], rows[1::2], strict=True)], targets[:48]
+    model = Classifier(tiny_path, kind="lora", num_classes=2, pairwise=pairwise, settings=FAST, seed=0)
+    states, arm = model.states(rows), Arm(NAIVE, targets[None], np.ones((1, len(rows))))
+    heads = train_heads([states], [arm], seeds=[3], settings=HeadSettings(epochs=40), antisymmetric=pairwise)
+    model.begin(rows, arm, epochs=40, seed=3)
+    there, here = heads.probabilities(states)[0, 0], model.probabilities(rows)
+    np.testing.assert_allclose(here, there, atol=1e-4)
+    assert np.ptp(here[:, 1]) > 0.1, "it is not where it was"
 
 
 def test_lora_leaves_the_models_own_weights_as_they_were(tiny_path):
@@ -122,6 +138,27 @@ def test_a_model_that_does_more_before_its_first_layer_is_not_cut(tiny_path, cha
     decoder.forward = scaled
     with pytest.raises(InputError, match="cannot be cut"):
         above(decoder, Below(tiny_path, 1))
+
+
+def test_a_student_that_cannot_be_cut_is_told_before_its_supervisor_is_trained(
+    csv_task, tiny_path, tmp_path, monkeypatch
+):
+    import transformers
+
+    from precepts.pipelines.w2s import W2SConfig, run_w2s
+    from precepts.runs import Run
+
+    monkeypatch.setenv("PRECEPTS_CACHE", str(tmp_path / "cache"))
+    _, tokenizer = load_causal(tiny_path)
+    config = transformers.GPT2Config(vocab_size=len(tokenizer), n_embd=32, n_layer=2, n_head=4, n_positions=64)
+    transformers.GPT2LMHeadModel(config).save_pretrained(tmp_path / "other")
+    tokenizer.save_pretrained(tmp_path / "other")
+    lora = W2SConfig(
+        tasks=(str(csv_task),), weak=f"lora:{tiny_path}@1", strong=f"lora:{tmp_path / 'other'}@1", rows=None
+    )
+    with pytest.raises(InputError, match="Leave off @1"):
+        run_w2s(Run(tmp_path / "run"), lora)
+    assert not (tmp_path / "cache" / "w2s-tuned").exists()
 
 
 def test_a_model_whose_kinds_of_layers_are_derived_is_not_cut(tiny_path):

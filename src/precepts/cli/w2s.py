@@ -46,9 +46,9 @@ def run(
     """Weak supervisor, its labels, student, ceiling; PGR with intervals, and a page. Run again, it goes on where it stopped."""
     from precepts.pipelines.w2s import run_w2s
     from precepts.pipelines.w2s_config import W2SConfig
-    from precepts.w2s.decoders import tuned_ref
     from precepts.w2s.heads import HeadSettings
     from precepts.w2s.methods import METHODS
+    from precepts.w2s.references import tuned_ref
     from precepts.w2s.tasks import load_task
     from precepts.w2s.tuned import Tuning
     from precepts.workers import spread_over

@@ -14,12 +14,11 @@ from precepts.pipelines.w2s_guard import guard_rows
 from precepts.pipelines.w2s_models import after_reading, features_of, labeller_of, local_path, num_parameters_of
 from precepts.runs import PLAN, Row, Run, command_line
 from precepts.types import Evidence
-from precepts.w2s.backbones import backbone_ref
-from precepts.w2s.decoders import tuned_ref
 from precepts.w2s.examples import Task
 from precepts.w2s.experiment import CEILING, Outcome, score_rows, students, supervise
 from precepts.w2s.methods import methods_named
 from precepts.w2s.prompted import ZERO_SHOT, prompted
+from precepts.w2s.references import backbone_ref, tuned_ref
 from precepts.w2s.simulate import simulated_ref
 from precepts.w2s.speaker import Speaker
 from precepts.w2s.splits import pool, split

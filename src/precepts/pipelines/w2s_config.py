@@ -5,11 +5,10 @@ from __future__ import annotations
 from pydantic import Field
 
 from precepts.types import Frozen
-from precepts.w2s.backbones import backbone_ref
-from precepts.w2s.decoders import tuned_ref
 from precepts.w2s.experiment import EARLY, GUARDED
 from precepts.w2s.heads import HeadSettings
 from precepts.w2s.prompted import FEW_SHOT, FEW_SHOT_WEAK, ZERO_SHOT
+from precepts.w2s.references import backbone_ref, tuned_ref
 from precepts.w2s.tuned import Tuning
 
 GENERATIVE = "generative"

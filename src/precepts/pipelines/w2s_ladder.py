@@ -11,14 +11,13 @@ from precepts.pipelines.w2s_evidence import Scores
 from precepts.pipelines.w2s_models import features_of, labeller_of, num_parameters_of, warm
 from precepts.runs import Row, Run, command_line
 from precepts.types import Evidence
-from precepts.w2s.backbones import backbone_ref
 from precepts.w2s.bootstrap import BOOTSTRAPPED, DIRECT, bootstrapped, slices_of
-from precepts.w2s.decoders import tuned_ref
 from precepts.w2s.examples import Task
 from precepts.w2s.experiment import CEILING, score_rows, students, supervise
 from precepts.w2s.guard import rank_correlation
 from precepts.w2s.ladder import Pair, Rung, pairs, read_ladder
 from precepts.w2s.methods import METHODS
+from precepts.w2s.references import backbone_ref, tuned_ref
 from precepts.w2s.splits import Split, pool, split
 from precepts.w2s.supervisors import BUILT_IN, Supervisor
 from precepts.w2s.tasks import load_task

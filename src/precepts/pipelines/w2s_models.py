@@ -14,12 +14,12 @@ from precepts.pipelines.w2s_config import GENERATIVE, W2SConfig
 from precepts.progress import progress
 from precepts.runs import Run
 from precepts.stats import FloatArray
-from precepts.w2s.backbones import backbone_ref, layer_of, num_parameters
-from precepts.w2s.decoders import check_cut, tuned_ref
+from precepts.w2s.decoders import Below, above, load_causal
 from precepts.w2s.examples import Example
 from precepts.w2s.experiment import Labeller, pooled
 from precepts.w2s.features import FeatureStore, feature_source, fill
 from precepts.w2s.reading import tune_on_texts
+from precepts.w2s.references import backbone_ref, layer_of, num_parameters, tuned_ref
 from precepts.w2s.simulate import simulated_labels, simulated_ref
 from precepts.w2s.tuned_experiment import tuned_labeller
 
@@ -28,10 +28,12 @@ def num_parameters_of(ref: str) -> int:
     """Parameters of a model by its reference, up to its layer.
 
     Raises:
-        PreceptsError: If there is no such model here, it has no such layer, or is no causal language model and a layer is asked for.
+        PreceptsError: If there is no such model here, it has no such layer or cannot be cut there, or is no causal language model and a layer is
+            asked for.
     """
     if (tuned := tuned_ref(ref)) is not None:
-        check_cut(local_path(tuned.model), tuned.above)
+        if tuned.above is not None:  # told now, not when a supervisor has been trained for an hour
+            above(load_causal(local_path(tuned.model))[0].base_model, Below(local_path(tuned.model), tuned.above))
         return num_parameters(local_path(tuned.model))
     kind, name, layer = backbone_ref(ref)
     path = local_path(name)

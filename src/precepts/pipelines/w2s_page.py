@@ -13,9 +13,9 @@ from precepts.pipelines.w2s_config import W2SConfig
 from precepts.pipelines.w2s_plots import scatter
 from precepts.runs import Row, Run, command_line, write_atomic
 from precepts.types import Evidence
-from precepts.w2s.decoders import tuned_ref
 from precepts.w2s.examples import Task
 from precepts.w2s.prompted import FEW_SHOT, FEW_SHOT_WEAK, ZERO_SHOT
+from precepts.w2s.references import tuned_ref
 
 _HERE = Path(__file__).parent
 

@@ -1,8 +1,5 @@
 """What turns texts into vectors: a language model cut after a layer, a sentence encoder, or a model's token vectors alone.
 
-A reference names one: `MODEL[@LAYER]` (states of a causal language model after so many layers), `encoder:MODEL` (the mean over tokens of a
-sentence encoder's last states) or `static:MODEL` (the mean of a model's input embeddings, of which no layer is run).
-
 Only what is run is loaded: a model is read up to its layer, without its output head, and static vectors are read from the file alone.
 
 Shapes: N texts, B texts of a batch, T tokens, D hidden size.
@@ -12,29 +9,16 @@ from __future__ import annotations
 
 import contextlib
 import importlib
-import json
 import os
-import re
 from collections.abc import Generator, Sequence
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, Protocol
+from typing import Any, Protocol
 
 from precepts.errors import InputError, needs_extra
+from precepts.w2s.references import EMBEDDINGS, Kind, layer_of
 
-Kind = Literal["layer", "encoder", "static"]
-_PREFIXED: tuple[Kind, ...] = ("encoder", "static")
 _FINAL_NORMS = ("norm", "ln_f", "final_layer_norm")
-_EMBEDDINGS = ("embed_tokens.weight", "wte.weight", "word_embeddings.weight", "embed_in.weight")
-_LAYER = re.compile(r"(?:^|\.)(?:layers|layer|h|blocks)\.(\d+)\.")
 _BAG = 4096
-
-
-class BackboneRef(NamedTuple):
-    """A reference in its parts; `layer` is None where the default is meant, and for models that are not cut."""
-
-    kind: Kind
-    model: str
-    layer: int | None = None
 
 
 class Backbone(Protocol):
@@ -53,75 +37,6 @@ class Backbone(Protocol):
         Layers are at most the one that was loaded; what is not cut gives one tensor, whatever is asked for.
         """
         ...
-
-
-def backbone_ref(ref: str) -> BackboneRef:
-    """`MODEL[@LAYER]`, `encoder:MODEL` or `static:MODEL` in its parts."""
-    kind, colon, model = ref.partition(":")
-    for known in _PREFIXED:
-        if colon and kind == known:
-            return BackboneRef(known, model)
-    name, at, layer = ref.rpartition("@")
-    return BackboneRef("layer", name, int(layer)) if at and layer.isdigit() else BackboneRef("layer", ref)
-
-
-def default_layer(path: Path) -> int:
-    """A layer just past the middle, where concepts are read best (16 of 30 for the embedded model)."""
-    layers = _num_layers(_config(path))
-    if layers is None:
-        raise InputError.at(path, None, "its config.json names no number of layers; give one as REF@LAYER")
-    return max(1, round(layers * 16 / 30))
-
-
-def layer_of(path: Path, layer: int | None) -> int:
-    """The layer of a causal language model that is meant: the one that is named, else the default.
-
-    Raises:
-        InputError: If it is no causal language model, or has no such layer.
-    """
-    named = _config(path).get("architectures") or []
-    if named and not any(name.endswith(("ForCausalLM", "LMHeadModel")) for name in named):
-        raise InputError(
-            f"{path} is no causal language model ({', '.join(named)}). For a sentence encoder give encoder:MODEL."
-        )
-    if layer is None:
-        return default_layer(path)
-    last = _num_layers(_config(path))
-    if layer < 1 or (last is not None and layer > last):
-        raise InputError(f"{path} has layers 1 to {last or 'its last'}; got {layer}.")
-    return layer
-
-
-def _config(path: Path) -> dict[str, Any]:
-    try:
-        return json.loads((path / "config.json").read_text("utf-8"))
-    except (OSError, ValueError):
-        return {}
-
-
-def _num_layers(config: dict[str, Any]) -> int | None:
-    return next((int(config[key]) for key in ("num_hidden_layers", "n_layer", "num_layers") if key in config), None)
-
-
-def num_parameters(path: Path, *, layer: int | None = None) -> int:
-    """Parameters of a model without its output head, up to a layer; 0 for its embeddings alone, None for all layers."""
-    from safetensors import safe_open
-
-    total = 0
-    for file in sorted(path.glob("*.safetensors")):
-        with safe_open(file, framework="numpy") as weights:
-            for name in weights.keys():  # noqa: SIM118  it is no mapping
-                shape = weights.get_slice(name).get_shape()
-                place = _LAYER.search(name)
-                if layer == 0:
-                    counted = name.endswith(_EMBEDDINGS)
-                else:
-                    counted = "lm_head" not in name and (place is None or layer is None or int(place[1]) < layer)
-                size = 1
-                for length in shape:
-                    size *= length
-                total += size if counted else 0
-    return total
 
 
 def load_backbone(path: Path, kind: Kind, layer: int | None = None) -> Backbone:
@@ -152,11 +67,11 @@ class _Static:
         for file in sorted(path.glob("*.safetensors")):
             with safe_open(file, framework="pt") as weights:
                 for name in weights.keys():  # noqa: SIM118
-                    if name.endswith(_EMBEDDINGS):
+                    if name.endswith(EMBEDDINGS):
                         self._table_VD = weights.get_tensor(name)
                         return
         raise InputError(
-            f"{path} names no table of token embeddings ({', '.join(_EMBEDDINGS)}). Use a layer of it: MODEL@1."
+            f"{path} names no table of token embeddings ({', '.join(EMBEDDINGS)}). Use a layer of it: MODEL@1."
         )
 
     def length_of(self, text: str) -> int:

@@ -1,4 +1,4 @@
-"""Causal language models that are fine-tuned: their references, loading, and the layers below a cut that stay as they are.
+"""Causal language models that are fine-tuned: loading, adapters, and the layers below a cut that stay as they are.
 
 Shapes: B rows of a batch, T tokens, D hidden size.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Generator, Sequence
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -18,31 +18,11 @@ from precepts.errors import InputError
 from precepts.models.batching import by_length, right_padded
 from precepts.models.memory import keep_freed_memory
 from precepts.progress import progress
-from precepts.w2s.backbones import backbone_ref, lower_layers
+from precepts.w2s.backbones import lower_layers
 
-Kind = Literal["lora", "full"]
-KINDS: tuple[Kind, ...] = ("lora", "full")
 _TRIAL = list(range(1, 9))
 _ALIKE = 0.9
 """Median cosine of states with and without a cut: bfloat16 below it costs two hundredths, a step that is done twice far more."""
-
-
-class TunedRef(NamedTuple):
-    """A reference such as `lora:precepts/smollm2-135m`, or `lora:precepts/smollm2-135m@16`: only the layers above the 16th are tuned."""
-
-    kind: Kind
-    model: str
-    above: int | None = None
-
-
-def tuned_ref(ref: str) -> TunedRef | None:
-    """`lora:MODEL[@LAYER]` or `full:MODEL[@LAYER]` in its parts; None for anything else."""
-    kind, colon, rest = ref.partition(":")
-    for known in KINDS:
-        if colon and kind == known:
-            named = backbone_ref(rest)
-            return TunedRef(known, rest, None) if named.kind != "layer" else TunedRef(known, named.model, named.layer)
-    return None
 
 
 class Below:

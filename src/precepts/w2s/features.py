@@ -19,7 +19,8 @@ from precepts.progress import progress
 from precepts.runs import file_digest, write_atomic
 from precepts.stats import FloatArray
 from precepts.types import content_key
-from precepts.w2s.backbones import Kind, layer_of, load_backbone
+from precepts.w2s.backbones import load_backbone
+from precepts.w2s.references import Kind, layer_of
 
 Pooling = Literal["last", "mean"]
 _SHARD = 256

@@ -12,7 +12,7 @@ from precepts.runs import write_atomic
 from precepts.stats import FloatArray
 from precepts.types import content_key
 
-_VERSION = 2
+_VERSION = 3
 """Of how a fine-tuning is done; one more whenever the same arguments would give other numbers."""
 
 

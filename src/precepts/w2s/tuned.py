@@ -1,8 +1,11 @@
 """Models that are fine-tuned, by LoRA or in every weight, as supervisors and as students.
 
-A fine-tuned classifier is a causal language model whose last token's final state goes through a linear head that starts at zero; of a pair
-the head reads the difference of both texts' states, without a bias. Weights that are trained are kept in float32, computed in bfloat16 autocast;
-linear maps that LoRA freezes, and the layers below a cut, are kept in bfloat16.
+A fine-tuned classifier is a causal language model whose last token's final state, standardised, goes through a linear head; of a pair the head
+reads the difference of both texts' states, without a bias. The head is trained alone first, on the states as they are, and then all together
+(linear probing, then fine-tuning: Kumar et al. 2022, arXiv 2202.10054), so that a student begins where one on frozen features ends.
+
+Weights that are trained are kept in float32, computed in bfloat16 autocast; linear maps that LoRA freezes, and the layers below a cut, are
+kept in bfloat16.
 
 Shapes: N rows, B rows of a batch, T tokens, D hidden size, C classes.
 """
@@ -11,10 +14,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import torch
+from pydantic import Field
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
@@ -22,10 +26,12 @@ from precepts.errors import InputError
 from precepts.models.batching import by_length, right_padded, tight
 from precepts.stats import FloatArray
 from precepts.types import Frozen
-from precepts.w2s.decoders import Below, Kind, above, device, half, load_causal, token_ids, with_lora
+from precepts.w2s.decoders import Below, above, device, half, load_causal, token_ids, with_lora
+from precepts.w2s.heads import Arm, HeadSettings, train_heads
 from precepts.w2s.methods import Method, batch_loss
+from precepts.w2s.references import TunedKind
 
-_RATES: dict[Kind, float] = {"lora": 2e-4, "full": 1e-5}
+_RATES: dict[TunedKind, float] = {"lora": 2e-4, "full": 1e-5}
 
 Tick = Callable[[int], Any]
 
@@ -33,14 +39,15 @@ Tick = Callable[[int], Any]
 class Tuning(Frozen):
     """How a model is fine-tuned; two epochs of batches of 32 as Burns et al. 2023 (NLP tasks), as recalled.
 
-    `learning_rate` is of the model, by default 2e-4 for LoRA and 1e-5 for every weight; the head has its own. Longer texts are cut to their
-    last `most_tokens`.
+    `learning_rate` is of the model, by default 2e-4 for LoRA and 1e-5 for every weight; the head has its own. It is first trained alone for
+    `head_epochs`, as heads on frozen features are. Longer texts are cut to their last `most_tokens`.
     """
 
     epochs: int = 2
     batch_size: int = 32
     learning_rate: float | None = None
     head_rate: float = 1e-3
+    head_epochs: Annotated[int, Field(ge=1)] = 8
     weight_decay: float = 0.01
     rank: int = 16
     most_tokens: int = 512
@@ -50,7 +57,7 @@ class Classifier(torch.nn.Module):
     """A decoder and a linear head; `forward` reads rows of one or two texts and gives logits, shape (B, C)."""
 
     def __init__(
-        self, path: Path, *, kind: Kind, num_classes: int, pairwise: bool, settings: Tuning, seed: int,
+        self, path: Path, *, kind: TunedKind, num_classes: int, pairwise: bool, settings: Tuning, seed: int,
         below: Below | None = None,
     ) -> None:  # fmt: skip
         """Loads a model directory; the seed draws LoRA's first weights. With `below` only the layers above it are here and are tuned."""
@@ -67,12 +74,33 @@ class Classifier(torch.nn.Module):
         torch.nn.init.zeros_(self.head.weight)
         if not pairwise:
             torch.nn.init.zeros_(self.head.bias)
+        self.mean_D = torch.nn.Buffer(torch.zeros(self.head.in_features))
+        self.scale_D = torch.nn.Buffer(torch.ones(self.head.in_features))
         self.pairwise, self.most_tokens = pairwise, settings.most_tokens
         self.to(device())
 
     def forward(self, rows: Sequence[tuple[str, ...]]) -> Tensor:
         """The rows' logits, float32."""
-        return self.head(self.read(rows))
+        return self.head((self.read(rows) - self.mean_D) / self.scale_D)
+
+    def begin(self, rows: Sequence[tuple[str, ...]], arm: Arm, *, epochs: int, seed: int) -> None:
+        """Trains the head alone, on the rows' states as they are; the standardisation found there stays.
+
+        Args:
+            rows: One or two texts a row.
+            arm: Of one seed: the method, targets, shape (1, N, C), and row weights, shape (1, N).
+            epochs: Over the rows.
+            seed: Draws their order.
+        """
+        found = train_heads(
+            [self.states(rows)], [arm], seeds=[seed], settings=HeadSettings(epochs=epochs), antisymmetric=self.pairwise
+        )  # fmt: skip
+        with torch.no_grad():
+            self.mean_D.copy_(found.mean_SD[0])
+            self.scale_D.copy_(found.scale_SD[0])
+            self.head.weight.copy_(found.weights[-1, 0, 0].T)
+            if not self.pairwise:
+                self.head.bias.copy_(found.biases[-1, 0, 0, 0])
 
     def read(self, rows: Sequence[tuple[str, ...]]) -> Tensor:
         """What the head reads of each row, shape (B, D), float32: the last token's state, of a pair the second's less the first's."""
@@ -122,7 +150,7 @@ class Classifier(torch.nn.Module):
 
 
 def tune(
-    path: Path, kind: Kind, rows: Sequence[tuple[str, ...]], targets_NC: FloatArray, keep_N: FloatArray, method: Method, *, settings: Tuning,
+    path: Path, kind: TunedKind, rows: Sequence[tuple[str, ...]], targets_NC: FloatArray, keep_N: FloatArray, method: Method, *, settings: Tuning,
     seed: int, below: Below | None = None, after_epoch: Callable[[Classifier, int], None] | None = None, tick: Tick | None = None,
 ) -> Classifier:  # fmt: skip
     """A model fine-tuned on the rows by the method.
@@ -154,7 +182,7 @@ def tune(
         path, kind=kind, num_classes=targets_NC.shape[1], pairwise=len(rows[0]) == 2, settings=settings, seed=seed,
         below=below,
     )  # fmt: skip
-    model.meet(rows)
+    model.begin(rows, Arm(method, targets_NC[None], keep_N[None]), epochs=settings.head_epochs, seed=seed)
     inner = [p for p in model.decoder.parameters() if p.requires_grad]
     rate = settings.learning_rate or _RATES[kind]
     optimizer = torch.optim.AdamW(

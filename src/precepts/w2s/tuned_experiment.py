@@ -9,12 +9,13 @@ import numpy as np
 
 from precepts.progress import progress
 from precepts.stats import FloatArray
-from precepts.w2s.decoders import Below, TunedRef
+from precepts.w2s.decoders import Below
 from precepts.w2s.examples import Example
 from precepts.w2s.experiment import CEILING, Labelled, Labeller, Outcome, outcome, student_rows
 from precepts.w2s.features import model_digest
 from precepts.w2s.kept import array_key, kept
 from precepts.w2s.methods import METHODS, Method, kept_rows
+from precepts.w2s.references import TunedRef
 from precepts.w2s.splits import Split
 from precepts.w2s.supervisors import IntArray, probe
 from precepts.w2s.tuned import Classifier, Tuning, tune
