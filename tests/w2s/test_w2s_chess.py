@@ -20,7 +20,7 @@ import chess
 import chess.engine
 import torch
 
-from precepts.w2s.chess_experiment import chess_pool, chess_split
+from precepts.w2s.chess_experiment import ChessSplit, chess_pool, chess_split, enough_easy
 from precepts.w2s.chess_model import Fitting, Reader, Size, encode, fit, move_number, position_text, probabilities
 from precepts.w2s.engine_puzzles import PuzzleSettings, engine_path, is_single, make_puzzles, search
 from precepts.w2s.losses import confidence, naive
@@ -50,13 +50,22 @@ def played(num_games, seed=0, plies=30):
             board.push(rng.choice(list(board.legal_moves)))
 
 
+def as_program(path, *changes):
+    """The engine of this folder as a program, its text changed."""
+    text = Path(__file__).with_name("material_engine.py").read_text()
+    for before, after in changes:
+        assert before in text
+        text = text.replace(before, after)
+    path.with_suffix(".py").write_text(text)
+    path.write_text(f"#!/bin/sh\nexec {sys.executable} {path.with_suffix('.py')}\n")
+    path.chmod(path.stat().st_mode | stat.S_IXUSR)
+    return str(path)
+
+
 @pytest.fixture
 def engine(tmp_path) -> str:
     """The engine of this folder as a program."""
-    path = tmp_path / "engine"
-    path.write_text(f"#!/bin/sh\nexec {sys.executable} {Path(__file__).with_name('material_engine.py')}\n")
-    path.chmod(path.stat().st_mode | stat.S_IXUSR)
-    return str(path)
+    return as_program(tmp_path / "engine")
 
 
 def test_the_answer_is_the_second_move_after_the_opponents(tmp_path):
@@ -88,12 +97,33 @@ def test_the_public_sample_reads_whole(public_data):
         ("p.jsonl", '{"fen": "x"}', r"p.jsonl:1: is no puzzle"),
         ("p.jsonl", "[1]", r"p.jsonl:1: not a JSON object"),
         ("p.jsonl", "{", r"p.jsonl:1: not JSON"),
+        ("p.csv.zst", "(", r"p.csv.zst: is compressed by zstd. Decompress it first: zstd -d p.csv.zst"),
     ],
 )
 def test_a_bad_row_is_one_clear_error(tmp_path, name, text, message):
     (tmp_path / name).write_text(text)
     with pytest.raises(InputError, match=message):
         read_puzzles(tmp_path / name)
+
+
+def test_of_a_long_file_only_the_rows_that_are_used_are_looked_into(tmp_path):
+    games = [f"https://lichess.org/{n:08d}#36" for n in range(200)]
+    text = HEADER + "".join(
+        ROW.replace("https://lichess.org/SLbfzQtP#36", game).replace(" 0 19", f" 0 {n + 19}")
+        for n, game in enumerate(games)
+    )
+    path = tmp_path / "p.csv"
+    path.write_text(text)
+    assert len(read_puzzles(path)) == 1, "one position"
+    (used,) = read_puzzles(path, rows=1)
+    broken = text.replace("a2a7", "a2a9")
+    at = next(n for n, game in enumerate(games) if used.group in game)
+    lines, mended = broken.splitlines(keepends=True), text.splitlines(keepends=True)
+    lines[at + 1] = mended[at + 1]
+    path.write_text("".join(lines))
+    assert read_puzzles(path, rows=1) == [used]
+    with pytest.raises(InputError, match="a2a9"):
+        read_puzzles(path, rows=2)
 
 
 def test_missing_files_and_engines_say_what_to_do(tmp_path):
@@ -198,6 +228,83 @@ def test_targets_that_hold_on_to_the_student_by_hand():
     )
 
 
+class Knows:
+    """Stands for a reader: a table of moves, and what it was trained on."""
+
+    def __init__(self, name, answers, trained=()):
+        self.name, self.answers, self.trained = name, answers, trained
+
+
+@pytest.mark.parametrize("easy_to_hard", [False, True])
+def test_every_arm_learns_from_what_it_is_named_for_and_is_scored_by_it(monkeypatch, easy_to_hard):
+    """What each `fit` was given, and every column of the scores, by hand."""
+    from precepts.w2s import chess_experiment
+    from precepts.w2s.chess_experiment import CHESS_METHODS, Guesses, chess_seed
+
+    by_text = {position_text(chess.Board(r["fen"])): r for r in played(4)}
+    puzzles = [Puzzle(r["fen"], r["best"], r["depth"], r["game"]) for r in [*by_text.values()][:60]]
+    positions = encode([p.fen for p in puzzles], [p.best for p in puzzles])
+    part, test = ChessSplit(list(range(20)), list(range(20, 40))), range(40, 60)
+    kinds = ["easy" if i % 2 else "hard" for i in range(60)]
+    fits, place = [], {tuple(text.tolist()): i for i, text in enumerate(positions.text_NT)}
+
+    def moved(i, by):
+        return positions.legal[i] and sorted(positions.legal[i])[by % len(positions.legal[i])]
+
+    def noted(reader, text, targets, *, loss, settings, seed, tick=None):
+        fits.append((reader.name, [place[tuple(t.tolist())] for t in text], targets, loss))
+        return Knows(f"{reader.name}+{len(fits)}", reader.answers + len(fits), (*reader.trained, len(fits)))
+
+    def said(reader, text):
+        found = torch.full((len(text), 4096), 1e-4)
+        for n, t in enumerate(text):
+            i = place[tuple(t.tolist())]
+            found[n, moved(i, reader.answers) if i % 5 else 4095] = 0.9
+        return found / found.sum(-1, keepdim=True)
+
+    monkeypatch.setattr(chess_experiment, "fit", noted)
+    monkeypatch.setattr(chess_experiment, "probabilities", said)
+    weak, strong, text = Knows("weak", 1), Knows("strong", 2), positions.text_NT
+    scores = chess_seed(
+        weak, strong, positions, puzzles, part, test, ("naive", "shift"), settings=Fitting(), seed=0, strata=kinds,
+        easy_to_hard=easy_to_hard,
+    )  # fmt: skip
+    names = ["supervisor", "ceiling", "naive", "shift", *["easy-to-hard"] * easy_to_hard]
+    supervisor = Knows("weak+1", 2, (1,))
+    guesses = Guesses(*(said(reader, text[part.student]) for reader in (supervisor, weak, strong)))
+    easy = [i for i in part.student if i % 2]
+    wanted = {
+        "supervisor": ("weak", part.supervisor, positions.best_N[part.supervisor]),
+        "ceiling": ("strong", part.student, positions.best_N[part.student]),
+        "naive": ("strong", part.student, CHESS_METHODS["naive"].target(guesses)),
+        "shift": ("strong", part.student, CHESS_METHODS["shift"].target(guesses)),
+        "easy-to-hard": ("strong", easy, positions.best_N[easy]),
+    }
+    assert len(fits) == len(names)
+    for (reader, at, targets, _), name in zip(fits, names, strict=True):
+        assert (reader, at) == wanted[name][:2], name
+        assert torch.equal(targets, wanted[name][2]), name
+    answers = {name: (1 if name == "supervisor" else 2) + n for n, name in enumerate(names, 1)} | {"zero-shot": 2}
+    for row, i in zip(scores, test, strict=True):
+        moves = {name: moved(i, by) if i % 5 else 4095 for name, by in answers.items()}
+        right = {name: int(move == int(positions.best_N[i])) for name, move in moves.items()}
+        assert row["correct"] == right
+        assert (row["weak"], row["ceiling"], row["zero_shot"]) == tuple(
+            right[n] for n in ("supervisor", "ceiling", "zero-shot")
+        )
+        assert row["legal"] == {name: int(move in positions.legal[i]) for name, move in moves.items()}
+        assert row["agrees"] == {name: int(move == moves["supervisor"]) for name, move in moves.items()}
+        assert (row["stratum"], row["row"]) == (kinds[i], i - 40)
+    assert {r["legal"]["naive"] for r in scores} == {0, 1}
+
+
+def test_an_arm_of_easy_puzzles_stands_for_all_seeds_or_for_none():
+    kinds = ["easy"] * 20 + ["hard"] * 40
+    parts = [ChessSplit(list(range(20, 60)), list(range(20))), ChessSplit(list(range(20)), list(range(20, 60)))]
+    assert enough_easy(parts[:1], kinds)
+    assert not enough_easy(parts, kinds)
+
+
 def test_strata_are_terciles():
     assert strata([1, 2, 3, 4, 5, 6]) == ["easy", "easy", "medium", "medium", "hard", "hard"]
 
@@ -249,6 +356,26 @@ def test_a_position_with_two_winning_moves_is_no_puzzle(engine, winning, single)
 def test_a_program_that_is_no_engine_is_refused():
     with pytest.raises(InputError, match="UCI engine"):
         next(make_puzzles("/bin/false", puzzles=1, seed=0))
+
+
+def test_an_engine_with_fewer_options_will_do_but_not_one_that_rates_one_move_or_dies(engine, tmp_path, cli):
+    settings = PuzzleSettings(most_plies=30, plain_share=1.0)
+    option = '                print("option name {} type spin default 1 min 1 max {}")\n'
+    plain = as_program(tmp_path / "plain", (option.format("Hash", 16), ""))
+    made = [list(make_puzzles(path, puzzles=2, seed=3, settings=settings)) for path in (engine, plain)]
+    assert made[0] == made[1]
+    single = as_program(tmp_path / "single", (option.format("MultiPV", 5), ""))
+    with pytest.raises(InputError, match="option MultiPV"):
+        next(make_puzzles(single, puzzles=2, seed=3, settings=settings))
+    dies = as_program(
+        tmp_path / "dies",
+        ('case ["go"]:', 'case ["go"] if board.fullmove_number > 4:\n                return\n            case ["go"]:'),
+    )
+    argv = ("w2s", "chess", "make", "--puzzles", "400", "--out", str(tmp_path / "made"), "--engine")
+    done = cli(*argv, dies)
+    assert (done.code, "stopped answering" in done.err) == (2, True), done.err
+    assert "Traceback" not in done.err
+    assert cli(*argv[:4], "1", *argv[5:], engine).code == 0, "nothing was half-written, so another engine can begin"
 
 
 def test_the_engines_puzzles_are_confirmed(tmp_path):

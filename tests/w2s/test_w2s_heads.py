@@ -1,4 +1,4 @@
-"""Batched heads against an independent fit, supervisors, the guard on planted cases, and the whole command on a tiny model."""
+"""Batched heads against an independent fit, supervisors, and the whole command on a tiny model."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 
 from precepts.errors import InputError
-from precepts.w2s.guard import rank_correlation, verdict
 
 pytest.importorskip("torch")
 
@@ -101,49 +100,6 @@ def test_rows_without_a_word_in_common_are_refused_by_a_supervisor_of_words(ref,
         weak_labels(Supervisor(ref), rows, range(20), range(20, 40), num_classes=2)
 
 
-def answers(rate, weak, seed):
-    """A student that agrees with the weak labels at a rate."""
-    agrees = np.random.default_rng(seed).random(len(weak)) < rate
-    return np.eye(2)[np.where(agrees, weak, 1 - weak)]
-
-
-@pytest.mark.parametrize("seed", [0, 1, 2])
-def test_the_guard_keeps_a_method_that_agrees_and_drops_one_that_drifts_to_chance(seed):
-    weak = np.random.default_rng(seed).integers(0, 2, 2000)
-    labels = np.eye(2)[weak]
-    assert verdict(answers(0.70, weak, seed + 10), answers(0.73, weak, seed + 20), labels).use_method
-    assert not verdict(answers(0.66, weak, seed + 10), answers(0.53, weak, seed + 20), labels).use_method
-    assert not verdict(answers(0.48, weak, seed + 10), answers(0.70, weak, seed + 20), labels).use_method
-
-
-def test_a_small_loss_of_agreement_counts_once_there_are_rows_enough_to_see_it():
-    weak = np.random.default_rng(0).integers(0, 2, 4000)
-    labels = np.eye(2)[weak]
-    naive = answers(0.66, weak, 1)
-    method = naive.copy()
-    dropped = np.flatnonzero(naive.argmax(1) == weak)[:120]
-    method[dropped] = 1 - method[dropped]
-    said = verdict(naive, method, labels)
-    assert said.score > -0.25
-    assert said.z < -1.645
-    assert not said.use_method
-
-
-def test_rows_that_seeds_share_count_once():
-    weak = np.random.default_rng(3).integers(0, 2, 500)
-    labels, naive, method = np.eye(2)[weak], answers(0.66, weak, 4), answers(0.64, weak, 5)
-    once = verdict(naive, method, labels)
-    nine = verdict(*(np.tile(a, (9, 1)) for a in (naive, method, labels)), rows_N=list(range(500)) * 9)
-    assert nine.z == pytest.approx(once.z)
-    difference = (method.argmax(1) == weak).astype(float) - (naive.argmax(1) == weak)
-    assert once.z == pytest.approx(difference.mean() / (difference.std() / np.sqrt(500)))
-
-
-def test_rank_correlation_by_hand():
-    assert rank_correlation([1.0, 2.0, 3.0], [0.1, 0.3, 0.2]) == pytest.approx(0.5)
-    assert rank_correlation([1.0, 2.0], [0.1, 0.3]) is None
-
-
 def run_argv(csv_task, tiny_path, out):
     return [
         "w2s",
@@ -213,6 +169,24 @@ def test_a_supervisor_that_gives_one_class_leaves_a_directory_that_another_can_u
     assert again.code == 0, again.err
 
 
+def test_one_task_that_only_training_finds_unusable_takes_nothing_from_the_others(cli, csv_task, tiny_path, tmp_path):
+    path, out = tmp_path / "own.csv", tmp_path / "run"
+    path.write_text("text,label\n" + "".join(f"a day like all {'xyz'[i % 3] * (i + 9)},{i % 2}\n" for i in range(120)))
+    argv = run_argv(path, tiny_path, out)
+    argv.insert(argv.index(str(path)) + 1, str(csv_task))
+    done = cli(*argv)
+    assert done.code == 2
+    assert "own: " in done.err
+    assert "same class" in done.err
+    assert "another --out" in done.err
+    tasks = {json.loads(line)["slice"]["task"] for line in (out / "evidence.jsonl").read_text().splitlines()}
+    assert tasks == {"days"}
+    assert "<svg" in (out / "w2s.html").read_text()
+    before = (out / "days" / "scores.jsonl").stat().st_mtime_ns
+    assert cli(*argv).code == 2, "what was unusable is tried again"
+    assert (out / "days" / "scores.jsonl").stat().st_mtime_ns == before
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [
@@ -224,6 +198,8 @@ def test_a_supervisor_that_gives_one_class_leaves_a_directory_that_another_can_u
         (["--strong", "TINY@3"], "layers 1 to 2; got 3"),
         (["--weak", "TINY@0"], "layers 1 to 2; got 0"),
         (["--strong", "BERT@1"], "no causal language model"),
+        (["--strong", "lora:BERT"], "no causal language model"),
+        (["--weak", "full:BERT"], "no causal language model"),
         (["--seeds", "1", "--rows", "20"], "at least 8"),
         (["--method", "nothing"], "no method"),
     ],

@@ -57,17 +57,41 @@ def test_few_shot_shows_rows_of_the_student_with_true_or_weak_labels_and_never_a
     assert {name: probs.shape for name, probs in found.items()} == dict.fromkeys(
         (ZERO_SHOT, FEW_SHOT, FEW_SHOT_WEAK), (2, 19, 2)
     )
-    right = {
-        f"Text: {e.texts[0]}\nHow is it? (bad, good)\nAnswer: {task.classes[e.label]}" for e in task.examples[20:40]
-    }
-    asked = [text.split("\n\n") for text in model.asked]
-    few = [blocks for blocks in asked if len(blocks) == SHOTS + 1]
-    assert few
+    few = [blocks for text in model.asked if len(blocks := text.split("\n\n")) == SHOTS + 1]
+    answers = {text: set() for text in (e.texts[0] for e in task.examples)}
+    for block in (block for blocks in few for block in blocks[:-1]):
+        lines = block.split("\n")
+        answers[lines[0].removeprefix("Text: ")].add(lines[-1].removeprefix("Answer: "))
+    shown = {text for text, said in answers.items() if said}
+    assert shown <= {e.texts[0] for e in task.examples[20:40]}, "rows of the student, none of the test"
+    assert all(answers[text] == set(task.classes) for text in shown), "once with the true label, once with the weak one"
     for blocks in few:
-        answered = set(blocks[:-1])
-        assert answered <= right or not answered & right
-    assert any(set(b[:-1]) <= right for b in few)
-    assert any(not set(b[:-1]) & right for b in few)
+        true = [block.endswith(f"Answer: {'good' if 'warm' in block else 'bad'}") for block in blocks[:-1]]
+        assert all(true) or not any(true)
+
+
+def long_model(folder, tiny_path, positions):
+    """A GPT-2 that reads so few tokens that a plain text is too long for it."""
+    import transformers
+
+    tokenizer = transformers.AutoTokenizer.from_pretrained(tiny_path)
+    config = transformers.GPT2Config(vocab_size=len(tokenizer), n_embd=32, n_layer=2, n_head=4, n_positions=positions)
+    transformers.GPT2LMHeadModel(config).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return folder
+
+
+@pytest.mark.parametrize("names", [[" a", " b"], [" good answer", " bad"]])
+def test_of_a_prompt_that_is_too_long_the_end_is_read(tiny_path, tmp_path, monkeypatch, names):
+    from precepts.w2s import speaker
+
+    monkeypatch.setenv("PRECEPTS_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("PRECEPTS_DTYPE", "float32")
+    path = long_model(tmp_path / "short", tiny_path, 24)
+    ends = "a garden grows by the sea and nobody asked what it costs; " * 3
+    found = [speaker.Speaker(path).log_probs_of_text([f"{start}{ends}"] * 2, names) for start in ("", "the plan: ")]
+    np.testing.assert_allclose(found[0], found[1], rtol=1e-5)
+    assert np.isfinite(found[0]).all()
 
 
 @pytest.mark.parametrize("names", [[" a", " b"], [" good answer", " bad"]])

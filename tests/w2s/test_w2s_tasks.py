@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from precepts.cli import app
+from precepts.data import classification_entry, read_texts
 from precepts.errors import InputError, MissingError
 from precepts.w2s.examples import Example, Task, balanced, checked
 from precepts.w2s.splits import pool, split
@@ -50,7 +51,16 @@ def test_the_place_of_the_better_text_tells_nothing(public_data):
 def test_a_continuation_that_fits_is_one_of_both_kinds(public_data):
     examples = load_task("continuations", download=False).examples
     assert len(examples) > 2000
-    assert all(len({text[:10] for text in example.texts}) == 1 for example in examples[:200])
+    rows = json.loads(read_texts(classification_entry("stereoset"), download=False)["all"])["data"]["intersentence"]
+    kinds = {
+        f"{row['context'].strip()} {one['sentence'].strip()}": one["gold_label"]
+        for row in rows
+        for one in row["sentences"]
+    }
+    better = Counter(kinds[example.texts[example.label]] for example in examples)
+    assert {kinds[example.texts[1 - example.label]] for example in examples} == {"unrelated"}
+    assert set(better) == {"stereotype", "anti-stereotype"}
+    assert 0.45 < better["stereotype"] / len(examples) < 0.55
 
 
 def test_a_larger_pool_holds_the_test_rows_of_a_smaller_one(examples):

@@ -54,6 +54,62 @@ def test_a_student_begins_where_a_head_on_frozen_features_ends(tiny_path, pairwi
     assert np.ptp(here[:, 1]) > 0.1, "it is not where it was"
 
 
+def test_training_begins_with_the_head_alone(tiny_path):
+    rows, targets = rows_of(96)
+    still = FAST.model_copy(update={"learning_rate": 1e-12, "head_rate": 1e-12, "weight_decay": 0.0})
+    model = tune(tiny_path, "lora", rows, targets, np.ones(96), NAIVE, settings=still, seed=3)
+    untrained = Classifier(tiny_path, kind="lora", num_classes=2, pairwise=False, settings=FAST, seed=3)
+    states, arm = untrained.states(rows), Arm(NAIVE, targets[None], np.ones((1, 96)))
+    heads = train_heads([states], [arm], seeds=[3], settings=HeadSettings(epochs=still.head_epochs))
+    np.testing.assert_allclose(model.probabilities(rows), heads.probabilities(states)[0, 0], atol=1e-4)
+
+
+def test_a_text_that_is_longer_than_the_model_reads_is_cut(tiny_path, tmp_path):
+    import transformers
+
+    _, tokenizer = load_causal(tiny_path)
+    config = transformers.GPT2Config(vocab_size=len(tokenizer), n_embd=32, n_layer=1, n_head=4, n_positions=16)
+    transformers.GPT2LMHeadModel(config).save_pretrained(tmp_path / "short")
+    tokenizer.save_pretrained(tmp_path / "short")
+    model = Classifier(tmp_path / "short", kind="full", num_classes=2, pairwise=False, settings=FAST, seed=0)
+    ends = "nobody asked what it costs and a garden grows by the sea"
+    states = model.states([(f"{start} {ends * 4}",) for start in ("a plan", "the sea")])
+    np.testing.assert_array_equal(states[0], states[1])
+    assert tune_on_texts(tmp_path / "short", [ends * 4] * 4, tmp_path / "read", settings=FAST)
+
+
+def test_every_arm_learns_from_the_labels_it_is_named_for(csv_task, tiny_path, tmp_path, monkeypatch):
+    from precepts.pipelines.w2s import run_w2s
+    from precepts.pipelines.w2s_config import W2SConfig
+    from precepts.runs import Run
+    from precepts.w2s import tuned_experiment
+
+    monkeypatch.setenv("PRECEPTS_CACHE", str(tmp_path / "cache"))
+    inner, given = tuned_experiment.tune, []
+
+    def noted(path, kind, rows, targets, keep, method, **options):
+        given.append((method.name, [row[0] for row in rows], np.asarray(targets)))
+        return inner(path, kind, rows, targets, keep, method, **options)
+
+    monkeypatch.setattr(tuned_experiment, "tune", noted)
+    config = W2SConfig(
+        tasks=(str(csv_task),), weak=f"lora:{tiny_path}", strong=f"lora:{tiny_path}", methods=("logconf",), seeds=1, rows=None,
+        tuning=FAST.model_copy(update={"epochs": 1}), zero_shot=False,
+    )  # fmt: skip
+    run = Run(tmp_path / "run")
+    run_w2s(run, config)
+    truth = {text: int(label == "unpleasant") for text, label in sentences(160)}
+    weak = {row["key"]: row["weak"] for row in run.stage("days").rows("weak_labels")}
+    (supervisor, *students, ceiling) = given
+    assert [name for name, _, _ in given] == ["naive", "naive", "logconf", "naive"]
+    for _, texts, targets in (supervisor, ceiling):
+        assert targets.tolist() == np.eye(2)[[truth[text] for text in texts]].tolist()
+    for _, texts, targets in students:
+        assert texts == ceiling[1]
+        assert sorted(np.round(targets, 6).tolist()) == sorted(weak.values())
+    assert not set(supervisor[1]) & set(ceiling[1])
+
+
 def test_lora_leaves_the_models_own_weights_as_they_were(tiny_path):
     rows, targets = rows_of(32)
     before = load_causal(tiny_path)[0].base_model.state_dict()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from typing import NamedTuple
 
@@ -11,7 +11,7 @@ from precepts.errors import InputError, PreceptsError
 from precepts.pipelines.w2s_config import GENERATIVE, W2SConfig
 from precepts.pipelines.w2s_evidence import Scores, curves
 from precepts.pipelines.w2s_guard import guard_rows
-from precepts.pipelines.w2s_models import after_reading, features_of, labeller_of, local_path, num_parameters_of
+from precepts.pipelines.w2s_models import after_reading, check_model, features_of, labeller_of, local_path
 from precepts.runs import PLAN, Row, Run, command_line
 from precepts.types import Evidence
 from precepts.w2s.examples import Task
@@ -49,23 +49,50 @@ def run_w2s(run: Run, config: W2SConfig, *, over: Spread = here) -> list[Evidenc
         )
         evidence: list[Evidence] = []
         left = [(run.stage(task.name), task) for task in tasks if not run.stage(task.name).finished]
-        made = over(lambda job: task_tables(*job, config), left)
+        made = over(lambda job: _tables_or_why_not(*job, config), left)
+        failed: dict[str, str] = {}
         for task in tasks:
             stage = run.stage(task.name)
             if not stage.finished:
                 with plan_taken_back(run):
                     tables = next(made)
+                if isinstance(tables, str):
+                    failed[task.name] = tables
+                    continue
                 write_tables(stage, task, tables)
             if not stage.table("evidence").exists():
                 stage.write("evidence", measure(run, stage, {"task": task.name}, config))
             evidence += [Evidence.model_validate(row) for row in stage.rows("evidence")]
-        run.write("evidence", evidence)
-        run.write("guard", guard_rows(run, [t.name for t in tasks], evidence, watched=config.watched))
-        from precepts.pipelines.w2s_page import write_page
+        done = [task for task in tasks if task.name not in failed]
+        if done:
+            run.write("evidence", evidence)
+            run.write("guard", guard_rows(run, [t.name for t in done], evidence, watched=config.watched))
+            from precepts.pipelines.w2s_page import write_page
 
-        write_page(run, tasks, config, evidence)
+            write_page(run, done, config, evidence)
+        if failed:
+            _tell(run, failed, num_done=len(done))
         run.finish(command=command_line())
     return evidence
+
+
+def _tables_or_why_not(stage: Run, task: Task, config: W2SConfig) -> TaskTables | str:
+    """What a task gives, or what only training could tell is wrong with it: the other tasks go on."""
+    try:
+        return task_tables(stage, task, config)
+    except InputError as error:
+        return str(error)
+
+
+def _tell(run: Run, failed: Mapping[str, str], *, num_done: int) -> None:
+    said = "\n".join(f"{name}: {why}" for name, why in failed.items())
+    if not num_done:
+        with plan_taken_back(run):
+            raise InputError(said)
+    raise InputError(
+        f"{said}\nThe other {num_done} tasks are done; their evidence and page are in {run.path}. To be done with what is there, give them "
+        f"alone and another --out: what is kept in the cache is not made again."
+    )
 
 
 @contextmanager
@@ -94,7 +121,7 @@ def check(task: Task, config: W2SConfig) -> None:
         raise InputError(f"{config.strong} cannot be a student; give {known}.")
     for ref in (config.weak, config.strong):
         if ref not in BUILT_IN and simulated_ref(ref) is None:
-            num_parameters_of(ref)
+            check_model(ref)
     if not config.speaks and (config.generative or config.prompted):
         raise InputError(
             f"{config.strong} writes no text: --generative and --prompted need a causal language model as student."

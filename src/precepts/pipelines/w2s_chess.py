@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-import torch
 from pydantic import Field
 from safetensors.torch import load_file, save
 
@@ -22,13 +21,15 @@ from precepts.w2s.chess_experiment import (
     CHESS_METHODS,
     EASY,
     ZERO_SHOT,
+    ChessSplit,
     chess_pool,
     chess_seed,
     chess_split,
+    enough_easy,
+    plain,
 )  # fmt: skip
 from precepts.w2s.chess_model import Fitting, Positions, Reader, Size, encode, fit
 from precepts.w2s.engine_puzzles import PuzzleSettings, engine_path, make_puzzles
-from precepts.w2s.losses import naive
 from precepts.w2s.puzzles import GameMove, Puzzle, read_games, read_puzzles, strata
 
 _VERSION = 1
@@ -107,7 +108,7 @@ def run_chess(run: Run, config: ChessConfig) -> list[Evidence]:
     for name in config.methods:
         if name not in CHESS_METHODS:
             raise InputError(f"There is no chess method {name!r:.80}; methods are: {', '.join(CHESS_METHODS)}.")
-    puzzles, test, rest = chess_pool(read_puzzles(Path(config.puzzles)), rows=config.rows)
+    puzzles, test, rest = chess_pool(read_puzzles(Path(config.puzzles), rows=config.rows), rows=config.rows)
     games = unseen(read_games(Path(config.games)), puzzles, [puzzles[i] for i in test])[: config.moves]
     if not games:
         raise InputError(f"{config.games}: every game holds a test puzzle. Give more games.")
@@ -120,8 +121,10 @@ def run_chess(run: Run, config: ChessConfig) -> list[Evidence]:
         )
         kinds = strata([p.difficulty for p in puzzles])
         stage = run.stage("chess")
-        for seed in range(config.seeds):
-            _seed(stage.stage(f"seed-{seed}"), seed, weak, strong, positions, puzzles, test, rest, kinds, config)
+        parts = [chess_split(puzzles, rest, seed=seed) for seed in range(config.seeds)]
+        easy = enough_easy(parts, kinds)
+        for seed, part in enumerate(parts):
+            _seed(stage.stage(f"seed-{seed}"), seed, part, weak, strong, positions, puzzles, test, kinds, config, easy)
         stage.write(
             "scores", (row for seed in range(config.seeds) for row in stage.stage(f"seed-{seed}").rows("scores"))
         )
@@ -195,8 +198,7 @@ def _pretrained(name: str, size: Size, games: Sequence[GameMove], config: ChessC
     positions = encode([fen for fen, _ in read], [move for _, move in read], with_legal=False)
     with progress(f"pretraining {name}", len(games) * config.pretraining.epochs, unit="moves") as bar:
         fit(
-            reader, positions.text_NT, positions.best_N, loss=lambda logits, wanted, at: naive(logits, wanted, progress=at),
-            settings=config.pretraining, seed=0, tick=bar.advance, half_way=half_way,
+            reader, positions.text_NT, positions.best_N, loss=plain, settings=config.pretraining, seed=0, tick=bar.advance, half_way=half_way,
         )  # fmt: skip
     write_atomic(path, save({key: value.contiguous() for key, value in reader.state_dict().items()}))
     half_way.unlink(missing_ok=True)
@@ -204,16 +206,15 @@ def _pretrained(name: str, size: Size, games: Sequence[GameMove], config: ChessC
 
 
 def _seed(
-    stage: Run, seed: int, weak: Reader, strong: Reader, positions: Positions, puzzles: Sequence[Puzzle], test: Sequence[int],
-    rest: Sequence[int], kinds: Sequence[str], config: ChessConfig,
+    stage: Run, seed: int, part: ChessSplit, weak: Reader, strong: Reader, positions: Positions, puzzles: Sequence[Puzzle],
+    test: Sequence[int], kinds: Sequence[str], config: ChessConfig, easy_to_hard: bool,
 ) -> None:  # fmt: skip
     if stage.table("scores").exists():
         return
-    part = chess_split(puzzles, rest, seed=seed)
     total = config.fitting.epochs * (len(part.supervisor) + (2 + len(config.methods)) * len(part.student))
-    with progress(f"seed {seed}", total, unit="positions") as bar, torch.random.fork_rng(devices=[]):
+    with progress(f"seed {seed}", total, unit="positions") as bar:
         rows = chess_seed(
             weak, strong, positions, puzzles, part, test, config.methods, settings=config.fitting, seed=seed, strata=kinds,
-            tick=bar.advance,
+            easy_to_hard=easy_to_hard, tick=bar.advance,
         )  # fmt: skip
     stage.write("scores", rows)

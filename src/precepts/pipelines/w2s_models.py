@@ -14,7 +14,7 @@ from precepts.pipelines.w2s_config import GENERATIVE, W2SConfig
 from precepts.progress import progress
 from precepts.runs import Run
 from precepts.stats import FloatArray
-from precepts.w2s.decoders import Below, above, load_causal
+from precepts.w2s.decoders import check_tunable
 from precepts.w2s.examples import Example
 from precepts.w2s.experiment import Labeller, pooled
 from precepts.w2s.features import FeatureStore, feature_source, fill
@@ -24,16 +24,30 @@ from precepts.w2s.simulate import simulated_labels, simulated_ref
 from precepts.w2s.tuned_experiment import tuned_labeller
 
 
+def check_model(ref: str) -> None:
+    """That a model is here and can be used as its reference says: told now, not when a supervisor has been trained for an hour.
+
+    Raises:
+        PreceptsError: If there is no such model here, it has no such layer or cannot be cut there, or is no causal language model where one is
+            needed.
+    """
+    if (tuned := tuned_ref(ref)) is not None:
+        check_tunable(local_path(tuned.model), tuned.above)
+        return
+    kind, name, layer = backbone_ref(ref)
+    path = local_path(name)
+    if kind == "layer":
+        layer_of(path, layer)
+
+
 def num_parameters_of(ref: str) -> int:
     """Parameters of a model by its reference, up to its layer.
 
     Raises:
-        PreceptsError: If there is no such model here, it has no such layer or cannot be cut there, or is no causal language model and a layer is
-            asked for.
+        PreceptsError: As `check_model`.
     """
+    check_model(ref)
     if (tuned := tuned_ref(ref)) is not None:
-        if tuned.above is not None:  # told now, not when a supervisor has been trained for an hour
-            above(load_causal(local_path(tuned.model))[0].base_model, Below(local_path(tuned.model), tuned.above))
         return num_parameters(local_path(tuned.model))
     kind, name, layer = backbone_ref(ref)
     path = local_path(name)

@@ -26,7 +26,8 @@ _FEWEST = 20
 _TINY = 1e-30
 
 
-def _plain(logits_BM: Tensor, targets_BM: Tensor, progress: float) -> Tensor:
+def plain(logits_BM: Tensor, targets_BM: Tensor, progress: float) -> Tensor:
+    """Cross-entropy to the targets, whatever the progress."""
     return losses.naive(logits_BM, targets_BM, progress=progress)
 
 
@@ -74,7 +75,7 @@ class ChessMethod(NamedTuple):
 
     title: str
     target: Callable[[Guesses], Tensor]
-    loss: BatchLoss = _plain
+    loss: BatchLoss = plain
 
 
 CHESS_METHODS: dict[str, ChessMethod] = {
@@ -140,11 +141,11 @@ def chess_split(puzzles: Sequence[Puzzle], rest: Sequence[int], *, seed: int) ->
 
 def chess_seed(
     weak: Reader, strong: Reader, positions: Positions, puzzles: Sequence[Puzzle], part: ChessSplit, test: Sequence[int],
-    methods: Sequence[str], *, settings: Fitting, seed: int, strata: Sequence[str], tick: Tick | None = None,
+    methods: Sequence[str], *, settings: Fitting, seed: int, strata: Sequence[str], easy_to_hard: bool, tick: Tick | None = None,
 ) -> list[Row]:  # fmt: skip
     """One seed: supervisor, its labels, students of every method, ceiling and easy-to-hard, scored on the test puzzles.
 
-    Easy-to-hard is a student trained on the true moves of the student's easy puzzles alone.
+    Easy-to-hard is a student trained on the true moves of the student's easy puzzles alone, where it is asked for.
 
     Args:
         weak: The supervisor's reader, pretrained.
@@ -157,6 +158,7 @@ def chess_seed(
         settings: Of fine-tuning.
         seed: Draws the order of rows.
         strata: Of every puzzle (`puzzles.strata`).
+        easy_to_hard: Asked for where the parts of all seeds have `enough_easy`, so that every seed has the same arms.
         tick: Called with the rows of every step.
     """
     text, best = positions.text_NT, positions.best_N
@@ -164,15 +166,15 @@ def chess_seed(
     def trained(reader: Reader, rows: Sequence[int], targets: Tensor, loss: BatchLoss) -> Reader:
         return fit(copy.deepcopy(reader), text[rows], targets, loss=loss, settings=settings, seed=seed, tick=tick)
 
-    supervisor = trained(weak, part.supervisor, best[part.supervisor], _plain)
+    supervisor = trained(weak, part.supervisor, best[part.supervisor], plain)
     given = Guesses(*(probabilities(reader, text[part.student]) for reader in (supervisor, weak, strong)))
-    arms = {ZERO_SHOT: strong, CEILING: trained(strong, part.student, best[part.student], _plain)}
+    arms = {ZERO_SHOT: strong, CEILING: trained(strong, part.student, best[part.student], plain)}
     for name in methods:
         method = CHESS_METHODS[name]
         arms[name] = trained(strong, part.student, method.target(given), method.loss)
-    easy = [i for i in part.student if strata[i] == "easy"]
-    if len(easy) >= _FEWEST:
-        arms[EASY] = trained(strong, easy, best[easy], _plain)
+    if easy_to_hard:
+        easy = _easy(part, strata)
+        arms[EASY] = trained(strong, easy, best[easy], plain)
     chosen = {name: _moves(reader, text[list(test)]) for name, reader in {"supervisor": supervisor, **arms}.items()}
     rows: list[Row] = []
     for n, i in enumerate(test):
@@ -187,6 +189,15 @@ def chess_seed(
             }
         )  # fmt: skip
     return rows
+
+
+def enough_easy(parts: Sequence[ChessSplit], strata: Sequence[str]) -> bool:
+    """Whether every seed's student has enough easy puzzles for an arm that is trained on them alone."""
+    return all(len(_easy(part, strata)) >= _FEWEST for part in parts)
+
+
+def _easy(part: ChessSplit, strata: Sequence[str]) -> list[int]:
+    return [i for i in part.student if strata[i] == "easy"]
 
 
 def _moves(reader: Reader, text_NT: Tensor) -> list[int]:

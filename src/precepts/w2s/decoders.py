@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Generator, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from precepts.models.batching import by_length, right_padded
 from precepts.models.memory import keep_freed_memory
 from precepts.progress import progress
 from precepts.w2s.backbones import lower_layers
+from precepts.w2s.references import check_causal
 
 _TRIAL = list(range(1, 9))
 _ALIKE = 0.9
@@ -74,6 +76,18 @@ def check_cut(path: Path, layer: int | None) -> None:
     if not 1 <= layer < layers:
         known = f"Give 1 to {layers - 1}" if layers > 1 else f"Leave off @{layer}"
         raise InputError(f"{path} has {layers} layers; to tune those above {layer} leaves none or is no cut. {known}.")
+
+
+@cache
+def check_tunable(path: Path, layer: int | None) -> None:
+    """That a model can be fine-tuned, above the layer if one is named; a model that is cut is loaded for it, once a process.
+
+    Raises:
+        InputError: If it is no causal language model, has no such layer, or cannot be cut there.
+    """
+    check_causal(path)
+    if layer is not None:
+        above(load_causal(path)[0].base_model, Below(path, layer))
 
 
 def load_causal(path: Path) -> tuple[Any, Any]:

@@ -90,7 +90,7 @@ def make_puzzles(
         before: The puzzles of the games before it.
 
     Raises:
-        InputError: If the engine does not speak UCI.
+        InputError: If the engine does not speak UCI, cannot rate two moves of a position, or stops answering.
         MissingError: If `chess` is not installed.
     """
     chess_module()
@@ -105,14 +105,23 @@ def make_puzzles(
             f"{engine} does not answer as a UCI engine ({error}). Give another with --engine PATH."
         ) from None
     with opened as player:
-        player.configure({"Threads": 1, "Hash": 1})
-        while found < puzzles:
-            name = f"{seed}-{number}"
-            made = _game(player, random.Random(name), name, chosen)
-            fresh = [p for p in made.puzzles if p.key not in seen]
-            seen.update(p.key for p in fresh)
-            found, number = found + len(fresh), number + 1
-            yield Made(made.moves, fresh)
+        if "MultiPV" not in player.options:
+            raise InputError(
+                f"{engine} cannot rate two moves of a position (UCI option MultiPV). Give another with --engine PATH."
+            )
+        try:
+            player.configure({name: 1 for name in ("Threads", "Hash") if name in player.options})
+            while found < puzzles:
+                name = f"{seed}-{number}"
+                made = _game(player, random.Random(name), name, chosen)
+                fresh = [p for p in made.puzzles if p.key not in seen]
+                seen.update(p.key for p in fresh)
+                found, number = found + len(fresh), number + 1
+                yield Made(made.moves, fresh)
+        except (TimeoutError, chess.engine.EngineError) as error:
+            raise InputError(
+                f"{engine} stopped answering in game {number} ({error}). The same command goes on after the last whole game."
+            ) from None
 
 
 def search(player: chess.engine.SimpleEngine, board: chess.Board, *, nodes: int, game: object = None) -> Choice | None:

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import csv
 import gzip
-import io
+import heapq
 import json
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -65,15 +66,26 @@ def chess_module() -> Any:
     return chess
 
 
-def read_puzzles(path: Path) -> list[Puzzle]:
+def read_puzzles(path: Path, *, rows: int | None = None) -> list[Puzzle]:
     """Puzzles of a Lichess CSV (`.csv`, `.csv.gz`) or of a file made by `w2s chess make` (`.jsonl`), each position once.
+
+    Args:
+        path: The file; it is read line by line, so Lichess's whole database fits.
+        rows: At most so many, of games drawn by their names; the others are not looked into.
 
     Raises:
         InputError: If a row is no puzzle, with file and line: a column that is missing, a position that does not exist, an illegal move.
         MissingError: If there is no such file, or `chess` is not installed.
     """
     found: dict[str, Puzzle] = {}
-    for line, puzzle in _lichess(path) if ".csv" in path.suffixes else _made(path):
+    lichess = ".csv" in path.suffixes
+    raw = _csv_lines(path) if lichess else _json_lines(path)
+    if rows is not None:
+        raw = heapq.nsmallest(
+            rows, raw, key=lambda one: content_key(_game_of(one[1]) if lichess else one[1].get("game"))
+        )
+    for line, row in raw:
+        puzzle = _lichess(path, line, row) if lichess else _made(path, line, row)
         board = _board(path, line, puzzle.fen)
         _move(path, line, board, puzzle.best)
         found.setdefault(puzzle.key, puzzle)
@@ -108,54 +120,65 @@ def strata(difficulties: Sequence[float]) -> list[str]:
     return ["easy" if d <= low else "medium" if d <= high else "hard" for d in difficulties]
 
 
-def _lichess(path: Path) -> Iterator[tuple[int, Puzzle]]:
-    reader = csv.DictReader(io.StringIO(_text(path), newline=""))
-    missing = [name for name in _LICHESS if name not in (reader.fieldnames or ())]
-    if missing:
-        raise InputError.at(
-            path, 1, f"has no column {', '.join(missing)}; Lichess's puzzles have {', '.join(_LICHESS)}"
-        )
-    for row in reader:
-        line, moves = reader.line_num, (row["Moves"] or "").split()
-        if len(moves) < 2:
-            raise InputError.at(path, line, "`Moves` needs the opponent's move and the answer")
-        try:
-            rating = float(row["Rating"])
-        except (TypeError, ValueError):
-            raise InputError.at(path, line, f"{row['Rating']!r} is no rating") from None
-        board = _board(path, line, row["FEN"] or "")
-        board.push(_move(path, line, board, moves[0]))
-        game = (row.get("GameUrl") or "").partition("#")[0].removesuffix("/black")
-        yield line, Puzzle(board.fen(), moves[1], rating, game or board.fen())
+def _csv_lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    with _opened(path) as lines:
+        reader = csv.DictReader(lines)
+        missing = [name for name in _LICHESS if name not in (reader.fieldnames or ())]
+        if missing:
+            raise InputError.at(
+                path, 1, f"has no column {', '.join(missing)}; Lichess's puzzles have {', '.join(_LICHESS)}"
+            )
+        for row in reader:
+            yield reader.line_num, row
 
 
-def _made(path: Path) -> Iterator[tuple[int, Puzzle]]:
-    for line, row in _json_lines(path):
-        try:
-            yield line, Puzzle(str(row["fen"]), str(row["best"]), float(row["depth"]), str(row["game"]))
-        except (KeyError, TypeError, ValueError) as error:
-            raise InputError.at(path, line, f"is no puzzle ({error}); a row has fen, best, depth and game") from None
+def _game_of(row: Mapping[str, Any]) -> str:
+    return (row.get("GameUrl") or "").partition("#")[0].removesuffix("/black") or str(row["FEN"])
+
+
+def _lichess(path: Path, line: int, row: Mapping[str, Any]) -> Puzzle:
+    moves = (row["Moves"] or "").split()
+    if len(moves) < 2:
+        raise InputError.at(path, line, "`Moves` needs the opponent's move and the answer")
+    try:
+        rating = float(row["Rating"])
+    except (TypeError, ValueError):
+        raise InputError.at(path, line, f"{row['Rating']!r} is no rating") from None
+    board = _board(path, line, row["FEN"] or "")
+    board.push(_move(path, line, board, moves[0]))
+    return Puzzle(board.fen(), moves[1], rating, _game_of(row))
+
+
+def _made(path: Path, line: int, row: Mapping[str, Any]) -> Puzzle:
+    try:
+        return Puzzle(str(row["fen"]), str(row["best"]), float(row["depth"]), str(row["game"]))
+    except (KeyError, TypeError, ValueError) as error:
+        raise InputError.at(path, line, f"is no puzzle ({error}); a row has fen, best, depth and game") from None
 
 
 def _json_lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    for number, line in enumerate(_text(path).split("\n"), 1):
-        if line.strip():
-            try:
-                row = json.loads(line)
-            except ValueError as error:
-                raise InputError.at(path, number, f"not JSON ({error})") from None
-            if not isinstance(row, dict):
-                raise InputError.at(path, number, "not a JSON object; one object a line is expected")
-            yield number, row
+    with _opened(path) as lines:
+        for number, line in enumerate(lines, 1):
+            if line.strip():
+                try:
+                    row = json.loads(line)
+                except ValueError as error:
+                    raise InputError.at(path, number, f"not JSON ({error})") from None
+                if not isinstance(row, dict):
+                    raise InputError.at(path, number, "not a JSON object; one object a line is expected")
+                yield number, row
 
 
-def _text(path: Path) -> str:
+@contextmanager
+def _opened(path: Path) -> Generator[Iterable[str]]:
+    if path.suffix == ".zst":
+        raise InputError.at(path, None, f"is compressed by zstd. Decompress it first: zstd -d {path.name}")
     try:
-        raw = path.read_bytes()
-        return (gzip.decompress(raw) if path.suffix == ".gz" else raw).decode("utf-8-sig")
+        with (gzip.open if path.suffix == ".gz" else open)(path, "rt", encoding="utf-8-sig", newline="") as lines:
+            yield lines
     except FileNotFoundError:
         raise MissingError(f"There is no file {path}. Give Lichess's CSV or the file of `w2s chess make`.") from None
-    except (UnicodeDecodeError, OSError, EOFError, zlib.error) as error:
+    except (UnicodeDecodeError, OSError, EOFError, zlib.error, csv.Error) as error:
         raise InputError.at(path, None, f"cannot be read ({error})") from None
 
 

@@ -16,6 +16,7 @@ from torch import Tensor
 from precepts.errors import InputError
 from precepts.models.batching import right_padded, tight
 from precepts.w2s.decoders import device, half, load_causal, token_ids
+from precepts.w2s.references import most_positions
 from precepts.w2s.tuned import Tick, Tuning
 
 
@@ -28,7 +29,8 @@ def tune_on_texts(
     """
     model, tokenizer = load_causal(path)
     model = model.to(device())
-    ids = [token_ids(tokenizer, text, settings.most_tokens) for text in texts]
+    most = min(settings.most_tokens, most_positions(path) or settings.most_tokens)
+    ids = [token_ids(tokenizer, text, most) for text in texts]
     ids = [row for row in ids if len(row) > 1]
     if not ids:
         raise InputError("There is no text to fine-tune on.")

@@ -72,17 +72,32 @@ def layer_of(path: Path, layer: int | None) -> int:
     Raises:
         InputError: If it is no causal language model, or has no such layer.
     """
-    named = _config(path).get("architectures") or []
-    if named and not any(name.endswith(("ForCausalLM", "LMHeadModel")) for name in named):
-        raise InputError(
-            f"{path} is no causal language model ({', '.join(named)}). For a sentence encoder give encoder:MODEL."
-        )
+    check_causal(path)
     if layer is None:
         return default_layer(path)
     last = _num_layers(_config(path))
     if layer < 1 or (last is not None and layer > last):
         raise InputError(f"{path} has layers 1 to {last or 'its last'}; got {layer}.")
     return layer
+
+
+def check_causal(path: Path) -> None:
+    """That a model directory holds a causal language model: what stands behind a token never changes its state.
+
+    Raises:
+        InputError: If it does not.
+    """
+    named = _config(path).get("architectures") or []
+    if named and not any(name.endswith(("ForCausalLM", "LMHeadModel")) for name in named):
+        raise InputError(
+            f"{path} is no causal language model ({', '.join(named)}). A sentence encoder can be read, as encoder:MODEL, but not be tuned or cut."
+        )
+
+
+def most_positions(path: Path) -> int | None:
+    """How many tokens a model can read at once; None where its config.json does not say."""
+    config = _config(path)
+    return next((int(config[key]) for key in ("max_position_embeddings", "n_positions") if config.get(key)), None)
 
 
 def _config(path: Path) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from precepts.progress import progress
 from precepts.runs import write_atomic
 from precepts.types import content_key
 from precepts.w2s.features import model_digest
+from precepts.w2s.references import most_positions
 
 
 class Speaker:
@@ -29,7 +30,8 @@ class Speaker:
     def log_probs_of_text(self, prompts: Sequence[str], continuations: Sequence[str]) -> list[float]:
         """Mean log-probability, nats a token, of each continuation after its prompt.
 
-        Where all continuations are one token each, a prompt is read once for all of them.
+        Where all continuations are one token each, a prompt is read once for all of them. Of a prompt that is longer than the model can read
+        the end is read.
         """
         key = content_key(model_digest(self._path), list(prompts), list(continuations))
         kept = cache() / "features" / "asked" / f"{key}.json"
@@ -80,13 +82,13 @@ class Speaker:
         from precepts.models.batching import by_length, right_padded
 
         model, _ = self._load()
-        head = model.get_output_embeddings()
+        head, most = model.get_output_embeddings(), most_positions(self._path) or max(map(len, ids), default=0)
         with torch.inference_mode(), progress("asking the student", len(ids), unit="texts") as bar:
             for batch in by_length([len(row) for row in ids]):
-                ids_BT, _ = right_padded([ids[i] for i in batch], model.device)
+                ids_BT, _ = right_padded([ids[i][-most:] for i in batch], model.device)
                 states_BTD = model.base_model(input_ids=ids_BT, use_cache=False).last_hidden_state
                 for b, i in enumerate(batch):
-                    length = len(ids[i])
+                    length = min(len(ids[i]), most)
                     read(i, head(states_BTD[b, length - 1 - own[i] : length]).float())
                 bar.advance(len(batch))
 

@@ -29,7 +29,7 @@ from precepts.types import Frozen
 from precepts.w2s.decoders import Below, above, device, half, load_causal, token_ids, with_lora
 from precepts.w2s.heads import Arm, HeadSettings, train_heads
 from precepts.w2s.methods import Method, batch_loss
-from precepts.w2s.references import TunedKind
+from precepts.w2s.references import TunedKind, most_positions
 
 _RATES: dict[TunedKind, float] = {"lora": 2e-4, "full": 1e-5}
 
@@ -40,7 +40,7 @@ class Tuning(Frozen):
     """How a model is fine-tuned; two epochs of batches of 32 as Burns et al. 2023 (NLP tasks), as recalled.
 
     `learning_rate` is of the model, by default 2e-4 for LoRA and 1e-5 for every weight; the head has its own. It is first trained alone for
-    `head_epochs`, as heads on frozen features are. Longer texts are cut to their last `most_tokens`.
+    `head_epochs`, as heads on frozen features are. Longer texts are cut to their last `most_tokens`, or to what the model can read.
     """
 
     epochs: int = 2
@@ -76,7 +76,10 @@ class Classifier(torch.nn.Module):
             torch.nn.init.zeros_(self.head.bias)
         self.mean_D = torch.nn.Buffer(torch.zeros(self.head.in_features))
         self.scale_D = torch.nn.Buffer(torch.ones(self.head.in_features))
-        self.pairwise, self.most_tokens = pairwise, settings.most_tokens
+        self.pairwise, self.most_tokens = (
+            pairwise,
+            min(settings.most_tokens, most_positions(path) or settings.most_tokens),
+        )
         self.to(device())
 
     def forward(self, rows: Sequence[tuple[str, ...]]) -> Tensor:
