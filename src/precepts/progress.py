@@ -34,9 +34,10 @@ class Bar:
             self._bar.update(self._task, completed=self.done, rate=f"{rate:.1f} {self.unit}/s")
         elif now - self._printed >= _LINE_EVERY_S or (self.done >= self.total and self.fresh):
             self._printed = now
-            left = (self.total - self.done) / rate if rate > 0 else float("nan")
+            total = max(self.total, self.done)  # the last piece of the work may hold more than was asked for
+            left = (total - self.done) / rate if rate > 0 else float("nan")
             print(
-                f"{self.label}: {self.done}/{self.total}, {rate:.1f} {self.unit}/s, {left:.0f} s left",
+                f"{self.label}: {self.done}/{total}, {rate:.1f} {self.unit}/s, {left:.0f} s left",
                 file=sys.stderr,
                 flush=True,
             )

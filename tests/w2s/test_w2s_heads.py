@@ -191,6 +191,7 @@ def test_one_task_that_only_training_finds_unusable_takes_nothing_from_the_other
     ("options", "said"),
     [
         (["--weak", "nobody/here/at/all"], "nobody/here"),
+        (["--weak", "tfidff"], "did you mean `tfidf`"),
         (["--strong", "tfidf"], "cannot be a student"),
         (["--strong", "static:TINY", "--prompted"], "writes no text"),
         (["--strong", "lora:/no/such/model"], "no/such/model"),

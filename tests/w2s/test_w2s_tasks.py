@@ -108,7 +108,7 @@ def test_a_run_of_peoples_labels_is_another_once_one_of_them_changes(tmp_path):
         ("text,label\na,1\nb,1\n", "at least two classes; all rows are '1'"),
         ("text,label\na,1\n,0\n", r"own.csv:3: `text` is empty"),
         ("text,label\na,\nb,0\n", r"own.csv:2: `label` is empty"),
-        ("text,label,weak\na,1,2\nb,0,0\n", r"own.csv:2: '2' is not a label"),
+        ("text,label,weak\na,1,2\nb,0,0\n", r"own.csv:2: `weak` is '2', which is not a label"),
         ("label,text\n1,a\n0,b, and more\n", r"own.csv:3: has more fields than the header"),
         ("text,label\n" + "x" * 200_000 + ",1\nb,0\n", r"own.csv:2: not CSV"),
         ("text\na\n", "needs `label`"),

@@ -7,6 +7,7 @@ from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from typing import NamedTuple
 
+from precepts.data.entry import suggestion
 from precepts.errors import InputError, PreceptsError
 from precepts.pipelines.w2s_config import GENERATIVE, W2SConfig
 from precepts.pipelines.w2s_evidence import Scores, curves
@@ -121,6 +122,8 @@ def check(task: Task, config: W2SConfig) -> None:
         raise InputError(f"{config.strong} cannot be a student; give {known}.")
     for ref in (config.weak, config.strong):
         if ref not in BUILT_IN and simulated_ref(ref) is None:
+            if near := suggestion(ref, BUILT_IN):
+                raise InputError(f"{ref!r} is no supervisor{near}")
             check_model(ref)
     if not config.speaks and (config.generative or config.prompted):
         raise InputError(

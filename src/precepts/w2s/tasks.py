@@ -105,9 +105,12 @@ def _from_file(path: Path) -> Task:
     for (line, row), label in zip(rows, labels, strict=True):
         texts = tuple(_text(path, line, row, key) for key in (("first", "second") if pairwise else ("text",)))
         weak = _written(row.get("weak"))
-        for given in (label, weak):
+        for column, given in (("label", label), ("weak", weak)):
             if given and given not in by_label:
-                raise InputError.at(path, line, f"{given!r} is not a label; the labels are {', '.join(by_label)}")
+                known = ", ".join(by_label)
+                raise InputError.at(
+                    path, line, f"`{column}` is {given!r}, which is not a label; the labels are {known}"
+                )
         group = _written(row.get("group")) or "\n".join(texts).casefold()
         examples.append(Example(texts, by_label[label], group, by_label[weak] if weak else None))
     return Task(path.stem, f"Rows of {path.name}", names, "given by the user", "not stated", tuple(_joined(examples)))
