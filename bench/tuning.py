@@ -2,7 +2,8 @@
 
 The usual recipe, written for this bench: transformers' sequence classifier under peft's LoRA of the same rank and rate, batches in the
 order drawn, padded to their longest row, with a mask, in bfloat16 autocast. Ours takes a batch in pieces of like length, without a mask,
-keeps frozen maps in bfloat16, and above a cut runs what is below once a text. The same model, rows, order of rows and number of steps.
+keeps frozen maps in bfloat16, and above a cut runs what is below once a text; its head is trained alone first, inside its clock. The same
+model, rows, order of rows and number of steps of the whole.
 
 Loading stands outside the recipe's clock and inside ours, and so does what is below the cut. Beside wall time the time of the processor
 is printed: on a machine that does other work only that can be compared. Accuracy is on movie reviews that were not
