@@ -65,6 +65,13 @@ def test_layers_and_models_never_share_a_store(tiny_path, tmp_path):
     name = next(iter(weights))
     weights[name] = weights[name] + 1
     save_file(weights, other / "model.safetensors", metadata={"format": "pt"})
+    named = FeatureStore(FeatureSource(tiny_path, 1)).name
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PRECEPTS_DTYPE", "float32")
+        assert FeatureStore(FeatureSource(tiny_path, 1)).name == f"{named}-float32"
+        patch.setenv("PRECEPTS_DTYPE", "float16")
+        with pytest.raises(InputError, match="give bfloat16 or float32"):
+            FeatureStore(FeatureSource(tiny_path, 1))
     names = {FeatureStore(FeatureSource(*at)).name for at in ((tiny_path, 1), (tiny_path, 2), (other, 1))}
     assert len(names) == 3
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -23,6 +22,7 @@ from precepts.models.batching import by_length, common_prefix, right_padded, tig
 from precepts.models.format import OPENING
 from precepts.models.generation import Conversation
 from precepts.models.memory import keep_freed_memory
+from precepts.models.precision import precision
 from precepts.models.prefix import enable
 
 SETTINGS = "precepts.json"
@@ -55,7 +55,7 @@ class Loaded:
             )
         self.name = name or str(path)
         self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
-        dtype = torch.bfloat16 if os.environ.get("PRECEPTS_DTYPE", "bfloat16") == "bfloat16" else torch.float32
+        dtype = getattr(torch, precision())
         self.tokenizer: Any = AutoTokenizer.from_pretrained(path, trust_remote_code=False)
         if not self.tokenizer.chat_template:
             raise InputError(

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import contextlib
 import importlib
-import os
 from collections.abc import Generator, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
 from precepts.errors import InputError, needs_extra
+from precepts.models.precision import precision
 from precepts.w2s.references import EMBEDDINGS, Kind, layer_of
 
 _FINAL_NORMS = ("norm", "ln_f", "final_layer_norm")
@@ -114,7 +114,7 @@ class _Run:
         self.most_tokens = None if self._encoder else getattr(config, "max_position_embeddings", None)
         self._cut_at = getattr(config, "max_position_embeddings", None) if self._encoder else None
         self._device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        dtype = torch.bfloat16 if os.environ.get("PRECEPTS_DTYPE", "bfloat16") == "bfloat16" else torch.float32
+        dtype = getattr(torch, precision())
         layers = int(config.num_hidden_layers)
         if layer is not None and not 1 <= layer <= layers:
             raise InputError(f"{path} has layers 1 to {layers}; got {layer}.")

@@ -15,6 +15,7 @@ import numpy as np
 
 from precepts.data import cache
 from precepts.errors import InputError, needs_extra
+from precepts.models.precision import precision
 from precepts.progress import progress
 from precepts.runs import file_digest, write_atomic
 from precepts.stats import FloatArray
@@ -55,6 +56,11 @@ def model_digest(path: Path) -> str:
     return content_key(parts)
 
 
+def in_precision(name: str) -> str:
+    """The name of what was computed, with the precision where it is not the usual one: numbers of two precisions never mix."""
+    return name if precision() == "bfloat16" else f"{name}-{precision()}"
+
+
 class FeatureStore:
     """The vectors of one model and layer."""
 
@@ -62,7 +68,8 @@ class FeatureStore:
         """Names a store; nothing is read before `vectors`."""
         self.source = source
         kind = f"layer{source.layer}" if source.kind == "layer" else source.kind
-        self.name = f"{model_digest(source.path)}-{kind}"
+        named = f"{model_digest(source.path)}-{kind}"
+        self.name = named if source.kind == "static" else in_precision(named)
         self.path = (root or cache() / "features") / self.name
         self._index: dict[str, tuple[Path, int]] = {}
 

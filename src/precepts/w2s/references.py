@@ -90,7 +90,7 @@ def check_causal(path: Path) -> None:
     named = _config(path).get("architectures") or []
     if named and not any(name.endswith(("ForCausalLM", "LMHeadModel")) for name in named):
         raise InputError(
-            f"{path} is no causal language model ({', '.join(named)}). A sentence encoder can be read, as encoder:MODEL, but not be tuned or cut."
+            f"{path} is no causal language model ({', '.join(named)}). For a sentence encoder give encoder:MODEL; it can be read, but neither tuned nor cut."
         )
 
 

@@ -6,16 +6,16 @@ Shapes: B rows, T tokens, V vocabulary.
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from precepts.data import cache
+from precepts.models.precision import precision
 from precepts.progress import progress
 from precepts.runs import write_atomic
 from precepts.types import content_key
-from precepts.w2s.features import model_digest
+from precepts.w2s.features import in_precision, model_digest
 from precepts.w2s.references import most_positions
 
 
@@ -33,7 +33,7 @@ class Speaker:
         Where all continuations are one token each, a prompt is read once for all of them. Of a prompt that is longer than the model can read
         the end is read.
         """
-        key = content_key(model_digest(self._path), list(prompts), list(continuations))
+        key = content_key(in_precision(model_digest(self._path)), list(prompts), list(continuations))
         kept = cache() / "features" / "asked" / f"{key}.json"
         if kept.exists():
             return json.loads(kept.read_text("utf-8"))
@@ -103,7 +103,7 @@ class Speaker:
             from precepts.models.memory import keep_freed_memory
 
             keep_freed_memory()
-            dtype = torch.bfloat16 if os.environ.get("PRECEPTS_DTYPE", "bfloat16") == "bfloat16" else torch.float32
+            dtype = getattr(torch, precision())
             model: Any = AutoModelForCausalLM.from_pretrained(self._path, dtype=dtype, trust_remote_code=False)
             device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
             tokenizer: Any = AutoTokenizer.from_pretrained(self._path, trust_remote_code=False)
