@@ -80,7 +80,7 @@ def label_cells(table: pl.LazyFrame, decision: Decision, *, where: str) -> Label
     )
     keys = [*groupings, columns.rater, unit, *(f"__{key}" for key in asked)]
     counted = frame.group_by(list(dict.fromkeys(keys))).agg(count=pl.len()).sort(list(dict.fromkeys(keys))).collect()
-    rows = [
+    rows: list[dict[str, Any]] = [
         {
             "groups": {name: row[name] for name in groupings},
             "rater": _text(row[columns.rater]),

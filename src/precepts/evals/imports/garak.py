@@ -27,7 +27,7 @@ def read_garak(path: Path) -> Imported:
     if not path.is_file():
         raise InputError.at(path, None, "cannot be read. Give garak's report, the file that ends on .report.jsonl.")
     try:
-        entries = read_jsonl(path)
+        entries: list[Any] = [*read_jsonl(path)]
     except InputError as error:
         raise InputError(f"{str(error).rpartition('; ')[0]}; {_EXPECTED}") from None
     if not entries or not all(isinstance(entry, dict) and "entry_type" in entry for entry in entries):
