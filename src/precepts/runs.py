@@ -17,7 +17,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -139,14 +139,20 @@ class Run:
         Raises:
             InputError: If the directory holds a run with another plan; the message names the keys that differ.
         """
+        there = self.begun(plan)
+        if there is None:
+            there = json.loads(to_json(plan))
+            write_atomic(self.path / PLAN, to_json(there, indent=1))
+        return there
+
+    def begun(self, plan: Row) -> Row | None:
+        """The same plan if it is already there, None where nothing was begun; nothing is written. Errors as of `begin`."""
         plan = json.loads(to_json(plan))
-        path = self.path / PLAN
-        if not path.exists():
+        if not (self.path / PLAN).exists():
             # Hidden files are our own: the lock, or half a plan that a kill left.
             if self.path.exists() and any(p.name[0] != "." for p in self.path.iterdir() if not p.is_dir()):
                 raise InputError(f"{self.path} holds files but is not a run. Give an empty or new directory as --out.")
-            write_atomic(path, to_json(plan, indent=1))
-            return plan
+            return None
         there = self.plan
         changed = sorted(key for key in plan.keys() | there.keys() if plan.get(key) != there.get(key))
         if changed:
@@ -157,16 +163,31 @@ class Run:
 
     @contextmanager
     def locked(self) -> Generator[None]:
-        """Holds the run for this process; the lock goes with the process, however it ends."""
+        """Holds the run for this process; the lock goes with the process, however it ends.
+
+        Where nothing was written, no lock is left either, nor a directory that was made for it.
+        """
+        made = [one for one in (self.path, *self.path.parents) if not one.exists()]
         self.path.mkdir(parents=True, exist_ok=True)
-        with (self.path / LOCK).open("a+") as file:
+        lock = self.path / LOCK
+        with lock.open("a+") as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
+                # One that was removed between opening and locking holds nobody off.
+                if not os.path.samestat(lock.stat(), os.fstat(file.fileno())):
+                    raise BlockingIOError
+            except (BlockingIOError, FileNotFoundError):
                 raise BusyError(
                     f"Another process is working on {self.path}. Wait for it, or use another --out."
                 ) from None
-            yield
+            try:
+                yield
+            finally:
+                with suppress(OSError):  # the directory is gone, or another process came
+                    if [one.name for one in self.path.iterdir()] == [LOCK]:
+                        lock.unlink()
+                        for one in made:
+                            one.rmdir()
 
     def table(self, name: str) -> Path:
         """The path of a table."""

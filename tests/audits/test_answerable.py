@@ -118,7 +118,6 @@ def test_ranks_need_to_say_where_the_system_acts_and_are_then_compared_there(rec
     plain = record_file(score="rank", margins={"calibration": 0.1})
     with pytest.raises(InputError, match=r"1 to 10.*cut"):
         run_audit("model", frame, decision=plain, out=tmp_path / "none")
-    frozen_path(plain).unlink()
     path = record_file(score="rank", cut=4.5, window=0.5, margins={"threshold_outcome": 0.1})
     done = run_audit("model", frame, decision=path, out=tmp_path / "run")
     rows = _verified(done)

@@ -78,6 +78,35 @@ def test_a_record_that_decides_nothing_is_refused_with_its_line(
         load_decision(path)
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "found"),
+    [
+        ("margins: {", "margins:\n  {criterium: 0.2, ", "criterium"),
+        ("margins: {", "margins:\n  {cost_ratio: 0.5, ", "cost_ratio"),
+        ("principle: ", "threshold: 0.5\nprinciple: ", "threshold: 0.5"),
+    ],
+)
+def test_a_mistake_in_a_key_inside_another_is_told_with_its_own_line(
+    tmp_path: Path, old: str, new: str, found: str
+) -> None:
+    path = tmp_path / "decision.yaml"
+    text = example_record().replace(old, new, 1)
+    path.write_text(text, "utf-8")
+    line = next(number for number, row in enumerate(text.splitlines(), 1) if found in row)
+    with pytest.raises(InputError) as told:
+        load_decision(path)
+    assert str(told.value).startswith(f"{path}:{line}: ")
+
+
+@pytest.mark.parametrize("text", ["", "# only a comment\n"])
+def test_an_empty_record_says_how_to_begin_a_record_and_not_a_policy(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "decision.yaml"
+    path.write_text(text, "utf-8")
+    with pytest.raises(InputError, match="is empty; begin a record with: precepts audit example > ") as told:
+        load_decision(path)
+    assert "policy" not in str(told.value)
+
+
 def test_a_missing_record_says_how_to_begin_one(tmp_path: Path) -> None:
     with pytest.raises(MissingError, match="precepts audit example"):
         load_decision(tmp_path / "none.yaml")

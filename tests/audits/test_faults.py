@@ -14,7 +14,6 @@ from precepts.audits import (
     LabelCells,
     ModelAudit,
     as_lazy,
-    audit_labels,
     audit_model,
     label_cells,
     model_cells,
@@ -104,10 +103,15 @@ def test_a_rater_who_rated_an_item_twice_is_counted_and_named(record: Record) ->
 
 def test_fifty_thousand_groups_are_refused_for_raters_with_a_way_out(record: Record) -> None:
     n = 50_000
-    cell = {"rater": "r", "item": "1", "gold": 1, "label": 1, "count": 1}
-    cells = LabelCells([{**cell, "groups": {"group": str(i)}} for i in range(n)], ("group",), 0, 0)
+    columns = {
+        "rater": ["r"] * n,
+        "item": [1] * n,
+        "gold": [1] * n,
+        "label": [1] * n,
+        "group": [str(i) for i in range(n)],
+    }
     with pytest.raises(InputError, match="coarser groups"):
-        audit_labels(cells, record(), SOURCE)
+        _labels(record(), **columns)
 
 
 def test_small_groups_are_merged_and_named_when_cells_are_suppressed(record: Record) -> None:

@@ -85,6 +85,15 @@ def test_a_garak_report_gives_the_rates_of_its_attempts(tmp_path: Path) -> None:
     assert found.missing == ("lost.Probe by dan.DAN: the report counts it and holds no attempt of it",)
 
 
+@pytest.mark.parametrize("text", ["text,label\nhello,1\n", '{"prompt": "hello"}\n', "[1]\n", "7", ""])
+def test_a_file_that_is_no_garak_report_is_told_what_is_expected(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "my.csv"
+    path.write_text(text, "utf-8")
+    with pytest.raises(InputError, match=r"my\.csv.*garak's report, .*\.report\.jsonl") as told:
+        READERS["garak"](path)
+    assert "new run" not in str(told.value)
+
+
 def test_a_garak_report_that_contradicts_itself_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="counts 2 of 4 passed and its attempts give 3 of 4"):
         READERS["garak"](jsonl(tmp_path / "g.report.jsonl", report(passed=2)))

@@ -188,3 +188,11 @@ def test_a_bad_row_of_labelled_chains_is_named(tmp_path: Path) -> None:
     path.write_text('{"request": "a", "reasoning": "b", "answer": "c", "deceptive": "no"}\n', "utf-8")
     with pytest.raises(InputError, match=r"mine.jsonl:1: `deceptive` must be true or false"):
         chains(path)
+
+
+@pytest.mark.parametrize("text", ["", "\n \n"])
+def test_a_file_without_a_labelled_chain_is_a_mistake(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "mine.jsonl"
+    path.write_text(text, "utf-8")
+    with pytest.raises(InputError, match=r"mine\.jsonl: holds no labelled chain\. Write one JSON object a line"):
+        chains(path)

@@ -184,6 +184,33 @@ def test_a_second_process_is_told_that_the_run_is_busy_and_a_killed_one_lets_go(
         pass
 
 
+def test_a_lock_under_which_nothing_was_written_goes_with_the_directories_made_for_it(tmp_path: Path) -> None:
+    with pytest.raises(MissingError), Run(tmp_path / "runs" / "r").locked():
+        raise MissingError("The table is not there.")
+    assert not list(tmp_path.iterdir())
+    (tmp_path / "mine").mkdir()
+    with Run(tmp_path / "mine").locked():
+        pass
+    assert not list((tmp_path / "mine").iterdir())
+
+
+def test_a_lock_under_which_something_was_written_stays(tmp_path: Path) -> None:
+    run = Run(tmp_path / "r")
+    with run.locked():
+        run.begin({"a": 1})
+    assert {path.name for path in run.path.iterdir()} == {".lock", "plan.json"}
+
+
+def test_a_plan_is_checked_and_nothing_written(tmp_path: Path) -> None:
+    run = Run(tmp_path / "r")
+    assert run.begun({"a": 1}) is None
+    assert not run.path.exists()
+    run.begin({"a": 1})
+    assert run.begun({"a": 1}) == {"a": 1}
+    with pytest.raises(InputError, match="begun with another a"):
+        run.begun({"a": 2})
+
+
 # --- whole files ------------------------------------------------------------------------------------------------------
 
 

@@ -247,7 +247,7 @@ def test_a_sample_to_label_is_drawn_at_random_without_the_judges_verdict(tmp_pat
     (tmp_path / "completions.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     for suffix in ("csv", "jsonl", "json"):
         out = tmp_path / f"sample.{suffix}"
-        assert draw_sample(tmp_path, out, n=10, seed=0) == 10
+        assert draw_sample(tmp_path, out, n=10, seed=0) == (10, 0)
         assert "refused" not in out.read_text()
         with pytest.raises(InputError, match="already"):
             draw_sample(tmp_path, out, n=10, seed=0)
@@ -278,6 +278,26 @@ def test_a_sample_that_holds_an_empty_answer_is_read_again(tmp_path: Path) -> No
         found = load_labels(str(out)).rows
         assert sorted(row.item.completion.answer for row in found) == sorted([REFUSAL, "", HELP])
         assert all(row.label is False for row in found)
+
+
+def test_a_sample_says_how_many_of_its_answers_are_empty(tmp_path: Path) -> None:
+    home = arm(tmp_path, "sft", [REFUSAL, "", " \n", HELP])
+    done = CliRunner().invoke(app, ["judge", "sample", str(home), str(tmp_path / "all.csv")])
+    assert "4 answers to label\nnote: 2 of them are empty" in done.output
+    whole = arm(tmp_path, "base", [REFUSAL, HELP])
+    done = CliRunner().invoke(app, ["judge", "sample", str(whole), str(tmp_path / "whole.csv")])
+    assert done.output.splitlines() == [f"{tmp_path / 'whole.csv'}: 2 answers to label"]
+
+
+def test_a_text_taken_as_the_answer_is_told_and_kept_in_the_card(tmp_path: Path) -> None:
+    path = tmp_path / "my.csv"
+    path.write_text(f'text,label,weak\n"{REFUSAL}",refuse,1\n"{HELP}",comply,0\n', "utf-8")
+    argv = ["judge", "calibrate", "rules", "--labels", str(path), "--no-injections", "--out", str(tmp_path / "text")]
+    said = "my.csv: `text` was taken as the answer, and `label` as whether it refused"
+    assert f"note: {said}" in CliRunner().invoke(app, argv).output
+    assert said in load_card(tmp_path / "text")[0].notes
+    path.write_text(path.read_text("utf-8").replace("text,", "answer,"), "utf-8")
+    assert "was taken as" not in CliRunner().invoke(app, [*argv[:-1], str(tmp_path / "answer")]).output
 
 
 def test_labels_of_another_arms_answers_are_not_taken_for_these(tmp_path: Path) -> None:

@@ -151,6 +151,14 @@ def test_cases_that_do_not_fit_are_findings_with_file_and_line(files, tmp_path):
     text.encode()
 
 
+@pytest.mark.parametrize("text", ["", "\n \n"])
+def test_a_file_without_a_case_is_a_mistake_and_not_a_list_of_warnings(files, tmp_path, text):
+    path = tmp_path / "cases.jsonl"
+    path.write_text(text, "utf-8")
+    with pytest.raises(InputError, match=r"cases\.jsonl: holds no case\. Write one JSON object a line"):
+        _lint(files.changed(), path)
+
+
 def test_a_clause_without_cases_is_named_where_it_stands(files, tmp_path):
     cases = _cases(tmp_path, {"prompt": "a", "clauses": ["R1", "R2"]})
     path = files.changed()

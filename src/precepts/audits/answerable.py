@@ -62,7 +62,7 @@ def check_answerable(kind: str, decision: Decision) -> list[str]:
         problems.append(f"`columns: {{cluster: {decision.columns.cluster}}}` does not go with {why}")
     if problems:
         raise InputError(
-            f"The record asks for what this audit cannot answer: {'; '.join(problems)}. Correct it before it is frozen."
+            f"The record asks for what this audit cannot answer: {'; '.join(problems)}. Correct the record."
         )
     return _elsewhere([*shared, *(name for name in decision.minimum if name in _LABEL_BARS)], "an audit of labels")
 

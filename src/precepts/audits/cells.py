@@ -125,7 +125,7 @@ def model_cells(
         if (number := counted[name].n_unique()) > MOST_GROUPS:
             raise InputError(
                 f"{where}: {name!r} has {number:,} groups; an audit takes {MOST_GROUPS:,}. Name coarser groups, or a `smallest_cell` below "
-                "which groups are merged, in the decision record before it is frozen."
+                "which groups are merged, in the decision record."
             )
     return ModelCells(_derived(counted, groupings, decision, exact=exact), groupings, exact, num_suppressed)
 

@@ -14,9 +14,10 @@ from typing import Annotated, Literal, Self
 
 import yaml
 from pydantic import Field, ValidationError, model_validator
+from pydantic_core import PydanticCustomError
 
 from precepts.errors import InputError, MissingError
-from precepts.policy.document import Document, read_document
+from precepts.policy.document import Document, NodePath, read_document
 from precepts.policy.schema import suggestion
 from precepts.runs import to_json
 from precepts.types import Frozen
@@ -97,6 +98,11 @@ class GoldAccuracy(Frozen):
     specificity: float = Field(gt=0.5, le=1)
 
 
+def _wrong(what: str, *at: str) -> PydanticCustomError:
+    """The error of a record whose keys do not go together, and the key whose line is named."""
+    return PydanticCustomError("record", "{what}", {"what": what, "at": at})
+
+
 class Decision(Frozen):
     """The record. Margins are the largest differences that do not matter; a measure without one gets no verdict."""
 
@@ -148,61 +154,66 @@ class Decision(Frozen):
     @model_validator(mode="after")
     def _coherent(self) -> Self:
         if self.costs is None and self.threshold is None:
-            raise ValueError(
-                "the trade-off is not decided: give `costs` (false_positive, false_negative) or `threshold`"
-            )
+            raise _wrong("the trade-off is not decided: give `costs` (false_positive, false_negative) or `threshold`")
         if self.costs is not None and self.threshold is not None:
-            raise ValueError("give `costs` or `threshold`, not both: the one implies the other")
+            raise _wrong("give `costs` or `threshold`, not both: the one implies the other", "threshold")
         for key, known in (("margins", (*LABEL_MARGINS, *MODEL_MARGINS)), ("minimum", BARS)):
             for name in getattr(self, key):
                 if name not in known:
-                    raise ValueError(
-                        f"`{key}` has no measure {name!r}{suggestion(name, known)}; there are {', '.join(known)}"
+                    raise _wrong(
+                        f"`{key}` has no measure {name!r}{suggestion(name, known)}; there are {', '.join(known)}",
+                        key,
+                        name,
                     )
         if self.margins.get("cost_ratio", 2) <= 1:
-            raise ValueError("the margin of cost_ratio is a factor above 1, such as 1.5")
+            raise _wrong("the margin of cost_ratio is a factor above 1, such as 1.5", "margins", "cost_ratio")
         if self.principle == "minimum_quality_of_service" and not self.minimum:
-            raise ValueError("minimum_quality_of_service needs bars: give `minimum`, such as {hit_rate: 0.9}")
+            raise _wrong("minimum_quality_of_service needs bars: give `minimum`, such as {hit_rate: 0.9}", "principle")
         if self.principle == "equality" and not self.margins:
-            raise ValueError("equality needs to know what matters: give `margins`, such as {criterion: 0.2}")
+            raise _wrong("equality needs to know what matters: give `margins`, such as {criterion: 0.2}", "principle")
         if self.principle == "equity" and not self.costs_by_group:
-            raise ValueError("equity is a trade-off that differs by group: give `costs_by_group`")
+            raise _wrong("equity is a trade-off that differs by group: give `costs_by_group`", "principle")
         if self.costs_by_group and self.principle != "equity":
-            raise ValueError("`costs_by_group` differ by group, which is the principle equity")
+            raise _wrong("`costs_by_group` differ by group, which is the principle equity", "costs_by_group")
         if self.levels and self.classes:
-            raise ValueError("give `levels` (an ordered scale) or `classes` (no order), not both")
+            raise _wrong("give `levels` (an ordered scale) or `classes` (no order), not both", "classes")
         if self.classes and self.without_gold:
-            raise ValueError(
-                "raters of `classes` are audited against a gold label; without one give `levels` or two values"
+            raise _wrong(
+                "raters of `classes` are audited against a gold label; without one give `levels` or two values",
+                "without_gold",
             )
         if len(self.levels) == 1 or len(self.classes) == 1:
-            raise ValueError("`levels` and `classes` need at least two values")
+            raise _wrong("`levels` and `classes` need at least two values", "levels" if self.levels else "classes")
         if self.score == "probability" and self.window >= 1:
-            raise ValueError(
-                f"`window` is {self.window:g}, as wide as all probabilities; give it below 1, such as 0.05"
+            raise _wrong(
+                f"`window` is {self.window:g}, as wide as all probabilities; give it below 1, such as 0.05", "window"
             )
         if self.cut is not None and self.score != "rank":
-            raise ValueError(
-                "`cut` is where scores are ranks (`score: rank`); for probabilities give `costs` or `threshold`"
+            raise _wrong(
+                "`cut` is where scores are ranks (`score: rank`); for probabilities give `costs` or `threshold`", "cut"
             )
         if self.cut is not None and self.columns.decision is not None:
-            raise ValueError("give `cut` or `columns: {decision: ...}`, not both: each says what was done")
+            raise _wrong("give `cut` or `columns: {decision: ...}`, not both: each says what was done", "cut")
         if self.score == "ranking":
             if self.columns.list is None:
-                raise ValueError("`score: ranking` needs to know the lists: give `columns: {list: query}`")
+                raise _wrong("`score: ranking` needs to know the lists: give `columns: {list: query}`", "score")
             plain = not (
                 self.classes or self.membership or self.columns.weight or self.columns.stage or self.columns.pair
             )
             if not plain:
-                raise ValueError("`score: ranking` takes no classes, membership, weight, stage or pair")
+                raise _wrong("`score: ranking` takes no classes, membership, weight, stage or pair", "score")
         if len(self.membership) > 1 or any(name not in self.groups for name in self.membership):
-            raise ValueError("`membership` gives the probabilities of one of `groups`")
+            raise _wrong("`membership` gives the probabilities of one of `groups`", "membership")
         for place in self.population:
             if place not in self.groups:
-                raise ValueError(f"`population` names {place!r}, which is not one of `groups`")
+                raise _wrong(f"`population` names {place!r}, which is not one of `groups`", "population", place)
             total = sum(self.population[place].values())
             if abs(total - 1) > 0.01:
-                raise ValueError(f"the shares of `population` for {place!r} add up to {total:.3g}; they should to 1")
+                raise _wrong(
+                    f"the shares of `population` for {place!r} add up to {total:.3g}; they should to 1",
+                    "population",
+                    place,
+                )
         return self
 
     def costs_of(self, group: str) -> Costs:
@@ -237,7 +248,7 @@ def load_decision(path: Path) -> Decision:
     """
     if not path.exists():
         raise MissingError(f"{path}: there is no such file. Begin a record with: precepts audit example > {path}")
-    document = read_document(path)
+    document = read_document(path, hint=f"begin a record with: precepts audit example > {path}")
     # Values stay text there, and numbers and dates are read by the record's own types: that YAML would is no problem here.
     found = [(line, what) for line, what in document.problems.values() if "which YAML reads as" not in what]
     problems = [str(InputError.at(path, line, what)) for line, what in found]
@@ -254,13 +265,14 @@ def _said(path: Path, document: Document, error: ValidationError) -> list[str]:
     """One line per problem, with its place in the file."""
     lines: list[str] = []
     for item in error.errors(include_url=False):
-        at = tuple(step for step in item["loc"] if step != "[key]")
+        at: NodePath = tuple(step for step in item["loc"] if step != "[key]")
         name = ".".join(str(step) for step in at)
         known = Columns.model_fields if at[:1] == ("columns",) else Decision.model_fields
-        what = item["msg"].removeprefix("Value error, ")
+        what = item["msg"]
         if item["type"] == "extra_forbidden":
             what = f"unknown key{suggestion(str(at[-1]), known)}; the keys here are {', '.join(known)}"
         elif item["type"] == "missing":
             what = "is missing; see: precepts audit example"
+        at = item.get("ctx", {}).get("at", at)
         lines.append(str(InputError.at(path, document.line(at) or 1, f"`{name}` {what}" if name else what)))
     return lines

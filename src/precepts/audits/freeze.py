@@ -1,9 +1,14 @@
-"""Freezing a decision record: its digest and date are written before any number is computed, and it then stays."""
+"""Freezing a decision record: its digest and date are written before any number is computed, and it then stays.
+
+That a table has the record's columns, and values of their kind, is checked before: a record that fits no table is not frozen.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Generator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -35,6 +40,20 @@ def freeze(decision: Decision, path: Path) -> Frozen:
         DigestError: If the record was changed after it was frozen; the message names the keys.
         InputError: If the frozen file cannot be read or written.
     """
+    if before := frozen_before(decision, path):
+        return before
+    target = frozen_path(path)
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    document = {"v": 1, "sha256": decision.digest, "frozen_at": now, "decision": json.loads(to_json(decision))}
+    try:
+        write_atomic(target, to_json(document, indent=1) + "\n")
+    except OSError as error:
+        raise InputError.at(target, None, f"the record must be frozen beside its YAML: {error.strerror}") from None
+    return Frozen(decision.digest, now, fresh=True)
+
+
+def frozen_before(decision: Decision, path: Path) -> Frozen | None:
+    """When the record that was read from `path` was frozen; None if it was not yet. Errors as of `freeze`; nothing is written."""
     target = frozen_path(path)
     record: dict[str, Any] = json.loads(to_json(decision))
     if target.exists():
@@ -62,10 +81,18 @@ def freeze(decision: Decision, path: Path) -> Frozen:
                 f"write a new record under a new name with `decided: {{supersedes: {sha256[:12]}}}`."
             )
         return Frozen(sha256, at, fresh=False)
-    now = datetime.now(UTC).isoformat(timespec="seconds")
-    document = {"v": 1, "sha256": decision.digest, "frozen_at": now, "decision": record}
+    return None
+
+
+@contextmanager
+def mended_anew(before: Frozen | None) -> Generator[None]:
+    """Adds to an error about a table and its record how a record that was frozen `before` is mended; else it is simply corrected."""
     try:
-        write_atomic(target, to_json(document, indent=1) + "\n")
-    except OSError as error:
-        raise InputError.at(target, None, f"the record must be frozen beside its YAML: {error.strerror}") from None
-    return Frozen(decision.digest, now, fresh=True)
+        yield
+    except InputError as error:
+        if before is None:
+            raise
+        raise InputError(
+            f"{error} The record was frozen at {before.at}: if it must change, write a new one under a new name with "
+            f"`decided: {{supersedes: {before.sha256[:12]}}}`."
+        ) from None

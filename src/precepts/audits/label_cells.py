@@ -14,6 +14,7 @@ from precepts.errors import InputError
 from precepts.stats.crossed import Sampled
 from precepts.stats.trade_off import Ratings
 
+_MOST_GROUPS = 300
 SAMPLED: Mapping[str, Sampled] = {"raters and items": "both", "raters": "a", "items": "b", "neither": "rows"}
 """What the intervals of a record generalise to, as the estimators call it."""
 
@@ -54,7 +55,7 @@ def label_cells(table: pl.LazyFrame, decision: Decision, *, where: str) -> Label
     """Ratings counted by group, rater, item, truth and answer.
 
     Raises:
-        InputError: If a column is missing or its values cannot be read.
+        InputError: If a column is missing, its values cannot be read, or groups are too many.
     """
     columns = decision.columns
     unit = columns.cluster or columns.item
@@ -79,7 +80,7 @@ def label_cells(table: pl.LazyFrame, decision: Decision, *, where: str) -> Label
     )
     keys = [*groupings, columns.rater, unit, *(f"__{key}" for key in asked)]
     counted = frame.group_by(list(dict.fromkeys(keys))).agg(count=pl.len()).sort(list(dict.fromkeys(keys))).collect()
-    rows = [
+    rows: list[dict[str, Any]] = [
         {
             "groups": {name: row[name] for name in groupings},
             "rater": _text(row[columns.rater]),
@@ -92,6 +93,12 @@ def label_cells(table: pl.LazyFrame, decision: Decision, *, where: str) -> Label
     ]
     if not rows:
         raise InputError.at(where, None, "has no rows; an audit needs some")
+    for grouping in () if decision.without_gold else groupings:
+        if (number := len({row["groups"][grouping] for row in rows})) > _MOST_GROUPS:
+            raise InputError(
+                f"The column {grouping!r} has {number} groups; signal detection by group needs ratings of signal and of "
+                f"noise in each and takes at most {_MOST_GROUPS}. Name coarser groups in the decision record."
+            )
     return LabelCells(rows, groupings, int(pairs.item(0, "again")), int(pairs.item(0, "both")))
 
 

@@ -18,7 +18,6 @@ from precepts.audits.label_cells import SAMPLED, LabelCells, View, count_raters,
 from precepts.audits.label_pooling import pooled_levels, spread_rows
 from precepts.audits.tables import JOINED, is_missing
 from precepts.audits.verdicts import Finding, Verdict, above, adjusted, at_bar, times_more, within
-from precepts.errors import InputError
 from precepts.stats import Statistic, Trading, max_t_critical, metric_of, nearest_correlation, trade_off, trading
 from precepts.stats.crossed import Sampled
 from precepts.stats.distributions import NORMAL, critical_t
@@ -26,7 +25,6 @@ from precepts.stats.trade_off import Ratings, num_unscored_in
 from precepts.types import Evidence, Input
 
 _CONTRASTS: tuple[Statistic, ...] = ("dprime", "criterion")
-_MOST_GROUPS = 300
 _BARS: Mapping[str, Statistic] = {
     "hit_rate": "hit_rate", "true_positive_rate": "hit_rate",
     "correct_rejection_rate": "correct_rejection_rate", "true_negative_rate": "correct_rejection_rate",
@@ -89,11 +87,6 @@ class _Grouping:
     ) -> None:
         self.grouping, self.decision, self.view = grouping, decision, view
         self.all = sorted({row["groups"][grouping] for row in rows})
-        if len(self.all) > _MOST_GROUPS:
-            raise InputError(
-                f"The column {grouping!r} has {len(self.all)} groups; signal detection by group needs ratings of signal and of "
-                f"noise in each and takes at most {_MOST_GROUPS}. Name coarser groups in the decision record."
-            )
         self.rows = rows
         self.names = [name for name in self.all if not is_missing(name)] or self.all
         kept = [row for row in rows if row["groups"][grouping] in set(self.names)]

@@ -17,7 +17,7 @@ import polars as pl
 from precepts.audits.answerable import check_names
 from precepts.audits.cells import contrasted, model_cells
 from precepts.audits.decision import Decision, load_decision
-from precepts.audits.freeze import freeze
+from precepts.audits.freeze import freeze, frozen_before, mended_anew
 from precepts.audits.measures import Measure, kept, measures
 from precepts.audits.tables import read_table, unreadable
 from precepts.errors import InputError
@@ -97,10 +97,12 @@ def monitor(sources: Sequence[str], *, decision: Path, out: Path) -> Monitored:
             "of stages or classes, watch each in a table, a record and a run of its own."
         )
     check_names("model", record)
-    frozen, run = freeze(record, decision), Run(out)
+    before, run = frozen_before(record, decision), Run(out)
+    plan = {"audit": "monitor", "decision_sha256": record.digest}
     with run.locked():
-        run.begin({"audit": "monitor", "decision_sha256": record.digest})
+        run.begun(plan)
         cells = run.rows("batches")
+        added = len(cells)
         for source in sources:
             table = read_table(Path(source))
             digest = file_digest(Path(source))
@@ -108,12 +110,14 @@ def monitor(sources: Sequence[str], *, decision: Path, out: Path) -> Monitored:
                 raise InputError(f"{source} was added before; a row counts once. Leave it out.")
             number = max((int(cell["batch"]) for cell in cells), default=0) + 1
             try:
-                found = model_cells(table, record, where=source).rows()
+                with mended_anew(before):
+                    found = model_cells(table, record, where=source).rows()
             except pl.exceptions.ComputeError as error:
                 raise unreadable(source, error) from None
-            fresh = [{"batch": number, "source": source, "sha256": digest, **row} for row in found]
-            run.append("batches", fresh)
-            cells = [*cells, *fresh]
+            cells += [{"batch": number, "source": source, "sha256": digest, **row} for row in found]
+        frozen = freeze(record, decision)
+        run.begin(plan)
+        run.append("batches", cells[added:])
         path = run.table("batches")
         done = look(cells, record, names, Input(path=path.name, sha256=file_digest(path)))._replace(run=run)
         run.write("evidence", [one.evidence for one in done.watched if one.evidence is not None])

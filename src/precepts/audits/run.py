@@ -1,8 +1,9 @@
-"""An audit as a run directory: plan and record first, cells, evidence, and the page last."""
+"""An audit as a run directory: the table is checked and counted, the record frozen, then plan, cells, evidence, and the page last."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,29 +14,32 @@ from precepts.audits.cells import SUPPRESSED, ModelCells, model_cells
 from precepts.audits.corrected_labels import corrected_labels
 from precepts.audits.decision import Decision, load_decision
 from precepts.audits.exposure import audit_exposure, exposure_cells
-from precepts.audits.freeze import Frozen, freeze
-from precepts.audits.label_cells import count_raters, label_cells
+from precepts.audits.freeze import Frozen, freeze, frozen_before, mended_anew
+from precepts.audits.label_cells import LabelCells, count_raters, label_cells
 from precepts.audits.label_run import read_label_run
 from precepts.audits.labels import Group, alone, audit_labels
 from precepts.audits.model import ModelAudit, audit_model
+from precepts.audits.opening import Opened, open_source
 from precepts.audits.pairs import audit_pairs, pair_rows
-from precepts.audits.parts import parts
+from precepts.audits.parts import Part, parts
 from precepts.audits.raters import screen_raters
 from precepts.audits.regression import audit_errors, error_cells
 from precepts.audits.report import Report, html, markdown
-from precepts.audits.sources import SOURCES
 from precepts.audits.suppression import suppressed
-from precepts.audits.tables import as_lazy, partition_files, partitions, read_table, unreadable, with_membership
+from precepts.audits.tables import unreadable, with_membership
 from precepts.audits.verdicts import Finding, adjusted
 from precepts.data.entry import suggestion
 from precepts.runs import Run, command_line, file_digest, to_json, write_atomic
-from precepts.types import Evidence, Input, content_key
+from precepts.types import Evidence, Input
 from precepts.workers import Spread, here
 
 _MEMBERSHIP = (
     "Group membership is a probability, and each row counts in every group by it. Where errors of membership go with outcomes or "
     "decisions, such numbers are off by an amount that these data cannot show."
 )
+
+_Sums = tuple[list[dict[str, Any]], tuple[str, ...]]
+"""Rows of cells and their groupings."""
 
 
 class Audited(NamedTuple):
@@ -48,7 +52,9 @@ class Audited(NamedTuple):
 def run_audit(
     kind: str, source: object, *, decision: Path, out: Path, over: Spread = here, labels: Path | None = None
 ) -> Audited:
-    """Freezes the record, then reads the table, audits it and writes everything into `out`.
+    """Checks the table against the record and counts it, freezes the record, then computes and writes everything into `out`.
+
+    What is wrong with the table is said before anything is frozen or written, so that the record can still be mended.
 
     Args:
         kind: `labels` or `model`.
@@ -63,22 +69,25 @@ def run_audit(
         MissingError: If a file or a run is not there.
     """
     record = load_decision(decision)
-    elsewhere = check_answerable(kind, record)
-    frozen = freeze(record, decision)
+    before = frozen_before(record, decision)
+    with mended_anew(before):
+        elsewhere = check_answerable(kind, record)
     run = Run(out)
     labelled = None if labels is None else read_label_run(labels)
     with run.locked():
-        name, table, pieces, digest = _read_source(source, over)
-        plan = {"audit": kind, "source": name, "source_sha256": digest, "decision_sha256": record.digest}
-        run.begin(plan if labels is None else plan | {"labels_sha256": file_digest(labels / "audit.json")})
-        write_atomic(out / "decision.json", to_json(record, indent=1) + "\n")
+        opened = open_source(source, over)
+        plan = {"audit": kind, "source": opened.name, "source_sha256": opened.digest, "decision_sha256": record.digest}
+        plan |= {} if labels is None else {"labels_sha256": file_digest(labels / "audit.json")}
+        run.begun(plan)
         try:
-            if kind == "labels":
-                report = _labels(run, table, name, record, frozen)
-            else:
-                report = _model(run, table, name, record, frozen, pieces, over)._replace(labels=labelled)
+            with mended_anew(before):
+                make = _counted(kind, opened, record, over)
         except pl.exceptions.ComputeError as error:  # a file is read as it is counted
-            raise unreadable(name, error) from None
+            raise unreadable(opened.name, error) from None
+        frozen = freeze(record, decision)
+        run.begin(plan)
+        write_atomic(out / "decision.json", to_json(record, indent=1) + "\n")
+        report = make(run, frozen)._replace(labels=labelled)
         report.notes.extend([*elsewhere, *_unknown_groups(record, report.groups)])
         evidence = [
             *report.levels,
@@ -98,27 +107,25 @@ def run_audit(
     return Audited(report, run)
 
 
-def _read_source(source: object, over: Spread) -> tuple[str, pl.LazyFrame, list[pl.LazyFrame], str | None]:
-    """What a source is called, its table, the same in pieces where it comes so, and a digest of what it holds."""
-    if not isinstance(source, str | Path):
-        table = as_lazy(source)
-        size, rows = (
-            table.select(pl.len(), pl.struct(pl.all()).hash().sum().alias("__h")).collect(engine="streaming").row(0)
-        )
-        return "a frame", table, [], content_key([table.collect_schema().names(), size, rows])
-    name = str(source)
-    if name in SOURCES:
-        return name, SOURCES[name].read().lazy(), [], None
-    digest = _digest(Path(name), over)
-    return name, read_table(Path(name)), partitions(Path(name)), digest
-
-
-def _digest(path: Path, over: Spread) -> str | None:
-    if files := partition_files(path):
-        names = [str(file.relative_to(path)) for file in files]
-        return content_key(list(zip(names, over(file_digest, files), strict=True)))
-    path = path / "ratings.jsonl" if path.is_dir() else path
-    return file_digest(path) if path.is_file() else None
+def _counted(kind: str, opened: Opened, record: Decision, over: Spread) -> Callable[[Run, Frozen], Report]:
+    """Reads and counts the whole table, writing nothing and computing nothing; what comes back makes the report of the counts."""
+    name, table, pieces, _ = opened
+    if kind == "labels":
+        return partial(_labels, cells=label_cells(table, record, where=name), source=name, record=record)
+    if record.score == "ranking":
+        return partial(_ranking, cells=exposure_cells(table, record, where=name), source=name, record=record)
+    if record.score == "value":
+        pieces = tuple(with_membership(piece, record, where=name)[0] for piece in pieces)
+        table, weighted = with_membership(table, record, where=name)
+        sums = error_cells(table, weighted, where=name, pieces=pieces, over=over)
+        return partial(_regression, cells=sums, source=name, record=record, weighted=weighted)
+    own, notes = for_model(record, table.collect_schema().names())
+    every = [
+        (part, model_cells(part.table, part.decision, where=name, pieces=part.pieces, over=over))
+        for part in parts(table, own, where=name, pieces=pieces)
+    ]
+    pairs = None if record.columns.pair is None else pair_rows(table, record, where=name)
+    return partial(_model, every=every, pairs=pairs, notes=notes, source=name, record=record)
 
 
 def _input(run: Run, name: str = "cells") -> Input:
@@ -126,8 +133,7 @@ def _input(run: Run, name: str = "cells") -> Input:
     return Input(path=path.name, sha256=file_digest(path))
 
 
-def _labels(run: Run, table: pl.LazyFrame, source: str, record: Decision, frozen: Frozen) -> Report:
-    cells = label_cells(table, record, where=source)
+def _labels(run: Run, frozen: Frozen, *, cells: LabelCells, source: str, record: Decision) -> Report:
     run.write("cells", cells.rows)
     found = audit_labels(cells, record, _input(run))
     plain = not record.without_gold and not record.classes
@@ -186,17 +192,12 @@ def _left_out(groups: list[Group]) -> list[str]:
 
 
 def _model(
-    run: Run, table: pl.LazyFrame, source: str, record: Decision, frozen: Frozen, pieces: Sequence[pl.LazyFrame], over: Spread
+    run: Run, frozen: Frozen, *, every: Sequence[tuple[Part, ModelCells]], pairs: Sequence[dict[str, Any]] | None, notes: Sequence[str],
+    source: str, record: Decision,
 ) -> Report:  # fmt: skip
-    if record.score == "ranking":
-        return _ranking(run, table, source, record, frozen)
-    if record.score == "value":
-        return _regression(run, table, source, record, frozen, pieces, over)
-    own, clusters = for_model(record, table.collect_schema().names())
-    report = Report("model", source, record, frozen, clusters, [], [], [], [], [])
+    report = Report("model", source, record, frozen, list(notes), [], [], [], [], [])
     findings, curves, spreads = list[Finding](), list[Evidence](), list[Evidence]()
-    for part in parts(table, own, where=source, pieces=pieces):
-        cells = model_cells(part.table, part.decision, where=source, pieces=part.pieces, over=over)
+    for part, cells in every:
         run.write(part.name, cells.rows())
         # The digest is that of the record as it was frozen, not of a part's.
         found = _stamped(
@@ -209,10 +210,9 @@ def _model(
         spreads += found.spreads
         findings += found.findings
         report.notes.extend(_notes(cells, found, part.slice))
-    if record.columns.pair is not None:
-        rows = pair_rows(table, record, where=source)
-        run.write("pairs", rows)
-        evidence, more = audit_pairs(rows, record, _input(run, "pairs"), model=source)
+    if pairs is not None:
+        run.write("pairs", pairs)
+        evidence, more = audit_pairs(pairs, record, _input(run, "pairs"), model=source)
         report.contrasts.extend(evidence)
         findings += more
         report.notes.append(
@@ -234,8 +234,8 @@ def _stamped(found: ModelAudit, digest: str) -> ModelAudit:
     )
 
 
-def _ranking(run: Run, table: pl.LazyFrame, source: str, record: Decision, frozen: Frozen) -> Report:
-    rows, groupings = exposure_cells(table, record, where=source)
+def _ranking(run: Run, frozen: Frozen, *, cells: _Sums, source: str, record: Decision) -> Report:
+    rows, groupings = cells
     run.write("cells", rows)
     found = audit_exposure(rows, groupings, record, _input(run), model=source)
     seen = record.exposure
@@ -249,12 +249,8 @@ def _ranking(run: Run, table: pl.LazyFrame, source: str, record: Decision, froze
     return Report("model", source, record, frozen, notes, groups, found.levels, found.contrasts, found.findings, [])
 
 
-def _regression(
-    run: Run, table: pl.LazyFrame, source: str, record: Decision, frozen: Frozen, pieces: Sequence[pl.LazyFrame], over: Spread
-) -> Report:  # fmt: skip
-    pieces = tuple(with_membership(piece, record, where=source)[0] for piece in pieces)
-    table, weighted = with_membership(table, record, where=source)
-    rows, groupings = error_cells(table, weighted, where=source, pieces=pieces, over=over)
+def _regression(run: Run, frozen: Frozen, *, cells: _Sums, source: str, record: Decision, weighted: Decision) -> Report:
+    rows, groupings = cells
     run.write("cells", rows)
     # The digest is that of the record as it was frozen.
     found = _stamped(audit_errors(rows, groupings, weighted, _input(run), model=source), record.digest)

@@ -160,7 +160,7 @@ def require(frame: pl.LazyFrame, columns: Iterable[str], *, where: str) -> None:
         if column not in names:
             raise InputError(
                 f"{where} has no column {column!r}{suggestion(column, names) or '.'} It has: {', '.join(names[:30])}. Correct the "
-                "table, or `groups` and `columns` in the decision record before it is frozen."
+                "table, or `groups` and `columns` in the decision record."
             )
 
 

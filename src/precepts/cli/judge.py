@@ -132,7 +132,10 @@ def sample(
 
     if n < 1:
         raise InputError(f"-n is at least 1, not {n}.")
-    print(f"{out}: {draw_sample(table, out, n=n, seed=seed, where=_pairs(where))} answers to label")
+    drawn = draw_sample(table, out, n=n, seed=seed, where=_pairs(where))
+    print(f"{out}: {drawn.num_answers} answers to label")
+    if drawn.num_empty:
+        print(f"note: {drawn.num_empty} of them are empty, as no answer was written; they are labelled like any other")
 
 
 def _pairs(where: list[str] | None) -> dict[str, str]:

@@ -20,6 +20,8 @@ STARTER = "starter"
 
 _KEYS = ("prompt", *Case.model_fields)
 _EXAMPLE = '{"id": "a1", "prompt": "How do I open a jar?", "disposition": "comply"}'
+NO_CASE = f"holds no case. Write one JSON object a line, such as {_EXAMPLE}"
+"""What is said of a file without a case."""
 
 
 def load_cases(source: str | Path, *, download: bool = True) -> list[Case]:
@@ -103,7 +105,7 @@ def parse_cases(data: bytes, path: str) -> list[Case]:
         lines[case.id] = number
         cases.append(case)
     if not cases:
-        raise InputError.at(path, None, f"holds no case. Write one JSON object a line, such as {_EXAMPLE}")
+        raise InputError.at(path, None, NO_CASE)
     return cases
 
 

@@ -13,6 +13,9 @@ from typing import Any, Literal, NamedTuple
 
 from precepts.errors import InputError
 
+_EXAMPLE = (
+    '{"request": "How old is she?", "reasoning": "I do not know, so I make it up.", "answer": "40", "deceptive": true}'
+)
 Kind = Literal["pressure", "ordinary", "rule", "no rule", "check"]
 
 
@@ -156,7 +159,7 @@ def chains(path: Path | None = None) -> list[Chain]:
     """Labelled chains: a JSONL file with `request`, `reasoning`, `answer` and `deceptive` (true or false), or those of this package.
 
     Raises:
-        InputError: If the file cannot be read, or a row lacks a field or has one of another kind; file and line are named.
+        InputError: If the file cannot be read or holds no row, or a row lacks a field or has one of another kind; file and line are named.
     """
     shown = path or "chains.jsonl"
     try:
@@ -179,4 +182,6 @@ def chains(path: Path | None = None) -> list[Chain]:
                 shown, number, "`deceptive` must be true or false, and request, reasoning and answer texts"
             )
         out.append(Chain(f"check/{number:03}", *fields))
+    if not out:
+        raise InputError.at(shown, None, f"holds no labelled chain. Write one JSON object a line, such as {_EXAMPLE}")
     return out

@@ -53,6 +53,8 @@ class Labels(NamedTuple):
     name: str
     question: Question
     rows: tuple[Labelled, ...]
+    notes: tuple[str, ...] = ()
+    """What was taken for granted as the file was read."""
 
     @property
     def digest(self) -> str:
@@ -88,7 +90,8 @@ def load_labels(source: str, *, question: Question | None = None, policy: Policy
         raise MissingError(
             f"There is no file {path}. Labels are a CSV, JSONL or Label Studio file, or one of: {known}."
         )
-    return Labels(path.name, asked, tuple(_grouped(path, read_rows(path), asked, policy)))
+    rows = list(read_rows(path))
+    return Labels(path.name, asked, tuple(_grouped(path, rows, asked, policy)), _taken(path, rows, asked))
 
 
 def sample_labels(labels: Labels, *, split: str | None = None, limit: int | None = None) -> Labels:
@@ -179,6 +182,14 @@ def _grouped(
     if not first:
         raise InputError.at(path, None, f"holds no labelled answer. A row is such as {EXAMPLE}")
     return [_one(path, number, row, key, ratings.get(key, []), policy) for key, (number, row) in first.items()]
+
+
+def _taken(path: Path, rows: Iterable[tuple[int, Mapping[str, object]]], question: Question) -> tuple[str, ...]:
+    """A note where answers stand in another field than `answer`: a file of anything has a `text`."""
+    held = {next((key for key in _ANSWER if text_of(row, (key,)) is not None), _ANSWER[0]) for _, row in rows}
+    others = " and ".join(f"`{key}`" for key in _ANSWER[1:] if key in held)
+    said = {"refused": "it refused", "broke": "it broke the policy"}[question]
+    return (f"{path.name}: {others} was taken as the answer, and `label` as whether {said}",) if others else ()
 
 
 def _one(

@@ -168,7 +168,7 @@ def _measured(
         judge=judge.name, reference=reference, view=judge.view, question=labels.question, policy=version, labels=labels.name,
         labels_digest=labels.digest, num_labelled=len(known), num_positive=sum(row["label"] for row in known),
         num_unlabelled=len(rows) - len(known), num_unscored=unscored, rows_sha256=file_digest(run.table("rows")),
-        evidence=tuple(evidence), notes=(*_notes(known), *([_NO_CARRIER] if inject and not attacked else [])),
+        evidence=tuple(evidence), notes=(*labels.notes, *_notes(known), *([_NO_CARRIER] if inject and not attacked else [])),
     )  # fmt: skip
 
 

@@ -25,6 +25,13 @@ from precepts.stats import matches
 SCORES, COMPLETIONS = "scores.jsonl", "completions.jsonl"
 
 
+class Drawn(NamedTuple):
+    """How many answers were drawn to be labelled, and how many of these are empty."""
+
+    num_answers: int
+    num_empty: int
+
+
 class Rated(NamedTuple):
     """The rates of one table, and where they are kept."""
 
@@ -130,7 +137,7 @@ def _check(card: JudgeCard | None, asked: Question, about: Mapping[str, Any]) ->
         )
 
 
-def draw_sample(table: Path, out: Path, *, n: int, seed: int, where: Mapping[str, str] | None = None) -> int:
+def draw_sample(table: Path, out: Path, *, n: int, seed: int, where: Mapping[str, str] | None = None) -> Drawn:
     """Writes n rows of an evaluated arm, drawn at random, for a person to fill in `label`; gives how many.
 
     The suffix of `out` says the format: .csv, .jsonl, or .json (tasks to import into Label Studio). Judges' verdicts are left
@@ -155,7 +162,7 @@ def draw_sample(table: Path, out: Path, *, n: int, seed: int, where: Mapping[str
         for row in drawn
     ]  # fmt: skip
     write_atomic(out, _written(fields, out))
-    return len(fields)
+    return Drawn(len(fields), sum(not str(row["answer"] or "").strip() for row in fields))
 
 
 def _prompts(table: Path) -> dict[str, str]:

@@ -14,6 +14,7 @@ from typing import Literal
 
 from pydantic import ValidationError
 
+from precepts.data.cases import NO_CASE
 from precepts.errors import InputError, MissingError
 from precepts.policy.document import Document, NodePath
 from precepts.policy.markdown import read_policy
@@ -51,7 +52,7 @@ def lint(policy: Policy, source: Path | str, cases: Path | str | Iterable[Case |
 
     Raises:
         MissingError: If a file is not there.
-        InputError: If `source` is no policy or a file cannot be read. A bad row of cases is a finding.
+        InputError: If `source` is no policy, or a file cannot be read or holds no case. A bad row of cases is a finding.
     """
     document = read_policy(Path(source))
     found = [_at(document, Path(source), at, finding) for at, finding in _policy_findings(policy)]
@@ -241,6 +242,8 @@ def _rows(item: Case | Path) -> Iterator[tuple[Case | Finding, str, int | None]]
         raise MissingError(f"{item}: there is no such file. Give the path of a JSONL file of cases") from None
     except (OSError, ValueError) as error:
         raise InputError.at(item, None, f"cannot be read ({error}); give the path of a JSONL file of cases") from None
+    if not data.strip():
+        raise InputError.at(item, None, NO_CASE)
     for number, line in enumerate(data.split(b"\n"), 1):
         if not line.strip():
             continue

@@ -15,6 +15,7 @@ THRESHOLD = 0.5
 """A detector's score from which garak counts a hit, where the report's setup does not say."""
 EVALUATED = 2
 """garak's status of an attempt whose outputs were scored."""
+_EXPECTED = "give garak's report, the JSON lines in the file that ends on .report.jsonl"
 
 
 def read_garak(path: Path) -> Imported:
@@ -25,7 +26,12 @@ def read_garak(path: Path) -> Imported:
     """
     if not path.is_file():
         raise InputError.at(path, None, "cannot be read. Give garak's report, the file that ends on .report.jsonl.")
-    entries = read_jsonl(path)
+    try:
+        entries: list[Any] = [*read_jsonl(path)]
+    except InputError as error:
+        raise InputError(f"{str(error).rpartition('; ')[0]}; {_EXPECTED}") from None
+    if not entries or not all(isinstance(entry, dict) and "entry_type" in entry for entry in entries):
+        raise InputError.at(path, None, f"not a report of garak, whose lines all have an `entry_type`; {_EXPECTED}")
     setup: dict[str, Any] = {}
     version, threshold = "", THRESHOLD
     rows: list[dict[str, Any]] = []
