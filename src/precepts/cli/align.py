@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -29,7 +30,8 @@ class _PolicyOrVerb(TyperGroup):
 
 app = typer.Typer(
     cls=_PolicyOrVerb, no_args_is_help=True, rich_markup_mode=None,
-    help="Policy in, model and card out: data, sft, eval, card. `precepts align POLICY` runs them all; run again, it goes on where it stopped.",
+    help="Policy in, model and card out: data, sft, eval, card. `precepts align POLICY` runs them all; run again, it goes on where it stopped. "
+    "Its options: precepts align run --help.",
 )  # fmt: skip
 
 Target = Annotated[str, typer.Argument(help="A policy in YAML, `starter`, or the directory of a run begun before.")]
@@ -70,7 +72,7 @@ _CHOICES = (
 
 def _begin(target: str, ctx: typer.Context) -> Any:
     """The run that TARGET names: one begun before, or a new one from a policy, as the command chose."""
-    from precepts.pipelines.config import AlignConfig, SFTOptions, begin
+    from precepts.pipelines.config import AlignConfig, SFTOptions, begin, split_counts
     from precepts.runs import PLAN, Run, command_line
 
     if (Path(target) / PLAN).exists():
@@ -85,7 +87,9 @@ def _begin(target: str, ctx: typer.Context) -> Any:
     most = {name: AlignConfig.model_fields[name].default for name in ("num_answers", "eval_limit")}
     smaller = {"limit": limit, **{name: min(limit, value) for name, value in most.items()}} if limit else {}
     config = AlignConfig(policy=target, sft=SFTOptions(mode=tune, epochs=epochs, max_steps=steps), **options, **smaller)
-    return begin(out, config, command=command_line())
+    run = begin(out, config, command=command_line())
+    print(split_counts(run), file=sys.stderr)
+    return run
 
 
 def _stages(stages: tuple[str, ...], target: str, ctx: typer.Context, rl: Any = None) -> Any:
