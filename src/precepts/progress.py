@@ -43,6 +43,11 @@ class Bar:
             )
 
 
+def announce(label: str, num_cases: int, *, limit: int | None) -> None:
+    """Says before long work how many cases it takes and, where no limit was given, what shortens it."""
+    print(f"{label}: {num_cases} cases{'' if limit else ' (--limit takes fewer)'}", file=sys.stderr, flush=True)
+
+
 @contextmanager
 def progress(label: str, total: int, *, unit: str = "rows") -> Generator[Bar]:
     """Shows one stage's progress while the block runs."""

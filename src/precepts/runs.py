@@ -20,7 +20,7 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from pydantic import BaseModel
 
@@ -107,6 +107,20 @@ def numbered_jsonl(path: Path, *, torn: bool = False) -> list[tuple[int, Row]]:
     return rows
 
 
+def _differing(plan: Row, there: Row, within: str = "") -> list[str]:
+    """The keys whose values differ, sorted; of two mappings the keys inside them."""
+    found: list[str] = []
+    for key in sorted(plan.keys() | there.keys()):
+        one, other = plan.get(key), there.get(key)
+        if one == other:
+            continue
+        inner: list[str] = []
+        if isinstance(one, dict) and isinstance(other, dict):
+            inner = _differing(cast(Row, one), cast(Row, other), f"{within}{key}.")
+        found += inner or [f"{within}{key}"]
+    return found
+
+
 class Run:
     """A run directory, or a stage inside one."""
 
@@ -137,7 +151,7 @@ class Run:
         """Writes the plan, or checks that the one already there is the same: a run never mixes two configurations.
 
         Raises:
-            InputError: If the directory holds a run with another plan; the message names the keys that differ.
+            InputError: If the directory holds a run with another plan; the message names the keys that differ, inner ones as `sft.max_steps`.
         """
         there = self.begun(plan)
         if there is None:
@@ -154,7 +168,7 @@ class Run:
                 raise InputError(f"{self.path} holds files but is not a run. Give an empty or new directory as --out.")
             return None
         there = self.plan
-        changed = sorted(key for key in plan.keys() | there.keys() if plan.get(key) != there.get(key))
+        changed = _differing(plan, there)
         if changed:
             raise InputError(
                 f"{self.path} was begun with another {', '.join(changed)}. Use a new --out, or delete that directory to start over."

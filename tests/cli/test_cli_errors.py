@@ -110,10 +110,23 @@ def test_a_case_with_a_clause_that_the_policy_lacks_is_named(
     assert "no clause 'P9'" in said
 
 
+def test_a_policy_of_ones_own_without_cases_is_told_to_give_them(cli: Any, policy: Path, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    said = mistake(cli, "align", policy, "--out", out)
+    assert said.startswith(f"{policy} does not go with the starter cases")
+    assert said.endswith("Give cases of your own policy: --cases FILE.")
+    assert not (out / "plan.json").exists()
+
+
 def test_another_configuration_on_the_same_out(cli: Any, finished: Any) -> None:
     said = mistake(cli, *finished.argv, finished.run, "--seed", 5)
     assert f"{finished.run} was begun with another seed." in said
     assert "Use a new --out" in said
+
+
+def test_a_setting_inside_another_is_named_on_the_same_out(cli: Any, finished: Any) -> None:
+    said = mistake(cli, *finished.argv, finished.run, "--max-steps", 5)
+    assert f"{finished.run} was begun with another sft.max_steps." in said
 
 
 def test_another_policy_on_the_same_out(cli: Any, finished: Any, tmp_path: Path) -> None:
@@ -135,6 +148,28 @@ def test_an_option_out_of_range(
     cli: Any, tmp_path: Path, policy: Path, cases: Path, tiny_path: Path, options: tuple[object, ...], said: str
 ) -> None:
     assert said in align(cli, policy, cases, tiny_path, tmp_path / "run", *options)
+
+
+def test_a_new_run_tells_how_its_cases_are_split(finished: Any) -> None:
+    assert "cases: train 24, dev 4, test 8" in finished.done.err.splitlines()
+
+
+def test_the_help_of_align_says_where_its_options_stand(cli: Any) -> None:
+    assert "align run --help" in " ".join(cli("align", "--help").out.split())
+    assert "--max-steps" in cli("align", "run", "--help").out
+
+
+def test_what_lies_inside_a_run_is_not_compared(cli: Any, finished: Any) -> None:
+    arms = [finished.run / "eval" / "test" / arm for arm in ("base", "sft")]
+    said = mistake(cli, "diff", *arms)
+    assert said.startswith(f"{arms[0]} lies inside the run {finished.run}, and two runs are compared.")
+
+
+def test_gcg_says_which_cases_it_takes(cli: Any, cases: Path, tiny_path: Path, tmp_path: Path) -> None:
+    out = tmp_path / "suffixes.txt"
+    said = mistake(cli, "attack", "gcg", cases, "--model", tiny_path, "--out", out)
+    assert f"No case of {cases} is to be refused: suffixes are made for cases with `disposition: refuse`." in said
+    assert not out.exists()
 
 
 def test_a_directory_that_is_no_run(cli: Any, tmp_path: Path) -> None:

@@ -55,6 +55,13 @@ def test_the_same_plan_goes_on_and_another_is_refused_by_its_keys(tmp_path: Path
     assert run.plan["seed"] == 0, "a refused plan changes nothing"
 
 
+def test_a_setting_inside_another_is_named_by_both(tmp_path: Path) -> None:
+    run = Run(tmp_path / "r")
+    run.begin({"sft": {"mode": "top", "max_steps": None}, "roles": {"mark": "m"}})
+    with pytest.raises(InputError, match=r"was begun with another roles, sft\.max_steps\. Use"):
+        run.begin({"sft": {"mode": "top", "max_steps": 4}, "roles": None})
+
+
 def test_a_key_that_the_new_plan_lacks_is_another_plan(tmp_path: Path) -> None:
     run = Run(tmp_path)
     run.begin({"seed": 0, "limit": 3})

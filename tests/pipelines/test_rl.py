@@ -215,7 +215,7 @@ def test_reinforcing_needs_a_fine_tuned_model(cli: Any, copied: Path, tmp_path: 
     [
         (("--judge", "nonsense"), "names no model"),
         (("--start", "end"), "--start is sft or base, not 'end'"),
-        (("--samples", 1), "--prompts and --samples are at least 2"),
+        (("--samples", 1), "--samples is at least 2"),
     ],
 )
 def test_a_mistake_is_told_before_anything_is_written(

@@ -82,6 +82,22 @@ def test_flip_tells_a_model_that_reads_from_one_that_has_a_habit(
         assert value(found, "kept_as_written") == 1.0
 
 
+@pytest.mark.parametrize(
+    ("limit", "said"), [(None, "table style: 36 cases (--limit takes fewer)"), (4, "table style: 4 cases")]
+)
+def test_a_table_says_how_many_cases_before_the_model_is_asked(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str], limit: int | None, said: str
+) -> None:
+    before: list[str] = []
+
+    def script(turns: Any) -> str:
+        before.append(capsys.readouterr().err)
+        return NO
+
+    make(monkeypatch, tmp_path, "style", script, limit=limit)
+    assert said in before[0].splitlines()
+
+
 def test_one_encoding_that_gets_through_is_a_failure(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     def script(turns: Any) -> str:
         asked = turns[-1].content
@@ -228,6 +244,7 @@ def test_ablation_over_seeds_uses_what_was_measured_and_names_what_is_absent(
     done = cli("align", "ablate", *runs, "--out", tmp_path / "ablation", "--markdown")
     assert done.code == 0, done.err
     assert "do not hold: rl, sft+rl" in done.out
+    assert done.err.startswith("ablation, 3 arms of 3 runs: 8 cases (--limit takes fewer)\n")
     assert "| sft | " in done.out
     assert "refusal_style" in done.out
     evidence = [Evidence.model_validate(row) for row in Run(tmp_path / "ablation").rows("evidence")]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,6 +12,7 @@ from typer.core import TyperGroup
 
 from precepts.cli.align_since import Since, since_of
 from precepts.cli.align_tables import ablate, table
+from precepts.cli.counts import at_least
 from precepts.cli.spread import RayAddress, Workers
 from precepts.errors import InputError
 
@@ -28,7 +30,8 @@ class _PolicyOrVerb(TyperGroup):
 
 app = typer.Typer(
     cls=_PolicyOrVerb, no_args_is_help=True, rich_markup_mode=None,
-    help="Policy in, model and card out: data, sft, eval, card. `precepts align POLICY` runs them all; run again, it goes on where it stopped.",
+    help="Policy in, model and card out: data, sft, eval, card. `precepts align POLICY` runs them all; run again, it goes on where it stopped. "
+    "Its options: precepts align run --help.",
 )  # fmt: skip
 
 Target = Annotated[str, typer.Argument(help="A policy in YAML, `starter`, or the directory of a run begun before.")]
@@ -52,11 +55,14 @@ Mode = Annotated[
 Out = Annotated[Path, typer.Option(help="The run's directory.")]
 Seed = Annotated[int, typer.Option(help="Seed of sampling and training.")]
 Limit = Annotated[
-    int | None, typer.Option(help="At most so many training cases, answers and test cases: for a quick look.")
+    int | None,
+    typer.Option(
+        callback=at_least(1), help="At most so many training cases, answers and test cases: for a quick look."
+    ),
 ]
-Steps = Annotated[int | None, typer.Option("--max-steps", help="At most so many training steps.")]
+Steps = Annotated[int | None, typer.Option("--max-steps", callback=at_least(1), help="At most so many training steps.")]
 Tune = Annotated[str, typer.Option("--tune", help="What is trained: top (layers), full, or lora.")]
-Epochs = Annotated[int, typer.Option(help="Passes over the training examples.")]
+Epochs = Annotated[int, typer.Option(callback=at_least(1), help="Passes over the training examples.")]
 
 _CHOICES = (
     "cases", "model", "teacher", "judge", "mode", "out", "seed", "limit", "max_steps", "tune", "epochs"
@@ -66,7 +72,7 @@ _CHOICES = (
 
 def _begin(target: str, ctx: typer.Context) -> Any:
     """The run that TARGET names: one begun before, or a new one from a policy, as the command chose."""
-    from precepts.pipelines.config import AlignConfig, SFTOptions, begin
+    from precepts.pipelines.config import AlignConfig, SFTOptions, begin, split_counts
     from precepts.runs import PLAN, Run, command_line
 
     if (Path(target) / PLAN).exists():
@@ -78,13 +84,12 @@ def _begin(target: str, ctx: typer.Context) -> Any:
         raise InputError(f"--mode is guided or written, not {options['mode']!r}.")
     if tune not in ("top", "full", "lora"):
         raise InputError(f"--tune is top, full or lora, not {tune!r}.")
-    for name, value in (("--limit", limit), ("--epochs", epochs)):
-        if value is not None and value < 1:
-            raise InputError(f"{name} is at least 1, not {value}.")
     most = {name: AlignConfig.model_fields[name].default for name in ("num_answers", "eval_limit")}
     smaller = {"limit": limit, **{name: min(limit, value) for name, value in most.items()}} if limit else {}
     config = AlignConfig(policy=target, sft=SFTOptions(mode=tune, epochs=epochs, max_steps=steps), **options, **smaller)
-    return begin(out, config, command=command_line())
+    run = begin(out, config, command=command_line())
+    print(split_counts(run), file=sys.stderr)
+    return run
 
 
 def _stages(stages: tuple[str, ...], target: str, ctx: typer.Context, rl: Any = None) -> Any:
@@ -147,9 +152,14 @@ def rl(
         ),
     ] = "sft",
     prompts: Annotated[
-        int, typer.Option(help="So many training prompts, those on which the start model is most uncertain.")
+        int,
+        typer.Option(
+            callback=at_least(2), help="So many training prompts, those on which the start model is most uncertain."
+        ),
     ] = 64,
-    samples: Annotated[int, typer.Option(help="Answers sampled to each prompt, compared with each other.")] = 8,
+    samples: Annotated[
+        int, typer.Option(callback=at_least(2), help="Answers sampled to each prompt, compared with each other.")
+    ] = 8,
     answer_only: Annotated[
         bool, typer.Option("--answer-only", help="Update the answer's tokens alone, never those of the reasoning.")
     ] = False,
@@ -168,8 +178,6 @@ def rl(
 
     if start not in ("sft", "base"):
         raise InputError(f"--start is sft or base, not {start!r}.")
-    if prompts < 2 or samples < 2:
-        raise InputError(f"--prompts and --samples are at least 2, not {prompts} and {samples}: answers are compared.")
     run = Run(target)
     options = RLOptions(
         start="base" if start == "base" else "sft",
@@ -190,7 +198,9 @@ def rl(
 @app.command("distill")
 def distill(
     target: Annotated[str, typer.Argument(help="A run of align.")],
-    prompts: Annotated[int, typer.Option(help="So many training prompts, each answered once and compared.")] = 256,
+    prompts: Annotated[
+        int, typer.Option(callback=at_least(1), help="So many training prompts, each answered once and compared.")
+    ] = 256,
 ) -> None:
     """Optional: the untrained model learns to do without the policy what it does with it in its prompt."""
     from precepts.pipelines.align import align
@@ -218,7 +228,7 @@ def evaluate(
     ] = None,
     limit: Limit = None,
     seed: Seed = 0,
-    max_tokens: Annotated[int, typer.Option(help="Longest completion, in tokens.")] = 128,
+    max_tokens: Annotated[int, typer.Option(callback=at_least(1), help="Longest completion, in tokens.")] = 128,
     judge_card: Annotated[
         list[Path] | None,
         typer.Option(help="A calibration of the judge, to correct rates with; those in runs/judges are used too."),

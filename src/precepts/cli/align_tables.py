@@ -7,7 +7,9 @@ from typing import Annotated
 
 import typer
 
-Limit = Annotated[int | None, typer.Option(help="At most so many test cases: for a quick look.")]
+from precepts.cli.counts import at_least
+
+Limit = Annotated[int | None, typer.Option(callback=at_least(1), help="At most so many test cases: for a quick look.")]
 
 
 def ablate(
@@ -15,7 +17,7 @@ def ablate(
     arm: Annotated[list[str] | None, typer.Option(help="Only this arm; may be given again. Default: all that the runs hold.")] = None,
     cases: Annotated[str, typer.Option(help="`test` for the runs' own test cases, else a JSONL file or a public set.")] = "test",
     limit: Limit = None,
-    max_tokens: Annotated[int | None, typer.Option(help="Longest completion, in tokens. Default: as measured before.")] = None,
+    max_tokens: Annotated[int | None, typer.Option(callback=at_least(1), help="Longest completion, in tokens. Default: as measured before.")] = None,
     out: Annotated[Path, typer.Option(help="Where to keep it.")] = Path("runs/ablation"),
     markdown: Annotated[bool, typer.Option("--markdown", help="Print Markdown tables, for a page.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
@@ -40,7 +42,7 @@ def table(
     cases: Annotated[str, typer.Option(help="`test` for the run's own test cases, else a JSONL file or a public set.")] = "test",
     clause: Annotated[list[str] | None, typer.Option(help="Only cases of this clause; may be given again.")] = None,
     limit: Limit = None,
-    max_tokens: Annotated[int | None, typer.Option(help="Longest completion, in tokens. Default: as measured before.")] = None,
+    max_tokens: Annotated[int | None, typer.Option(callback=at_least(1), help="Longest completion, in tokens. Default: as measured before.")] = None,
     translations: Annotated[Path | None, typer.Option(help="For languages: a CSV: id, language, text. Default: the starter pack's.")] = None,
     monitor: Annotated[str | None, typer.Option(help="For monitor: a judge that is shown the reasoning. Default: its verdict is read.")] = None,
     out: Annotated[Path | None, typer.Option(help="Where to keep it. Default: in the run, else runs/tables.")] = None,

@@ -33,7 +33,8 @@ def names(as_json: AsJson = False) -> None:
 @app.command()
 def gcg(
     cases: Annotated[
-        str, typer.Argument(help="A registered set, or a JSONL file of cases; those to refuse are taken.")
+        str,
+        typer.Argument(help="A registered set, or a JSONL file of cases; those with the disposition refuse are taken."),
     ],
     model: Annotated[str, typer.Option(help="A model that runs here.")] = "precepts/smollm2-135m",
     limit: Annotated[int, typer.Option(min=1, help="How many cases: one suffix each.")] = 1,
@@ -60,7 +61,9 @@ def gcg(
         raise InputError(f"GCG needs gradients, so a model that runs here; {model} does not.")
     chosen = [case for case in load_cases(cases) if case.disposition == "refuse"][:limit]
     if not chosen:
-        raise InputError(f"No case of {cases} is to be refused.")
+        raise InputError(
+            f"No case of {cases} is to be refused: suffixes are made for cases with `disposition: refuse`. Add that to those that are meant."
+        )
     loaded = Loaded(path, name=model)
     lines: list[str] = []
     for case in chosen:

@@ -9,12 +9,13 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
+from precepts.cli.counts import at_least
 from precepts.types import Message
 
 
 def chat(
     ref: Annotated[str, typer.Argument(help="A run, or any model reference.")],
-    max_tokens: Annotated[int, typer.Option(help="Longest completion, in tokens.")] = 192,
+    max_tokens: Annotated[int, typer.Option(callback=at_least(1), help="Longest completion, in tokens.")] = 192,
 ) -> None:
     """Talks to a model. An empty line or Ctrl-D ends; /new begins again."""
     from precepts.models import Sampling, open_model, parse

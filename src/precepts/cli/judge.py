@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from precepts.cli.counts import at_least
 from precepts.errors import InputError
 from precepts.runs import to_json
 
@@ -32,8 +33,8 @@ def calibrate(
         str | None, typer.Option(help="What a file's labels say of an answer: refused, or broke (the policy).")
     ] = None,
     split: Annotated[str | None, typer.Option(help="Only the rows of this split.")] = None,
-    limit: Annotated[int | None, typer.Option(help="At most so many labelled answers.")] = None,
-    k: Annotated[int, typer.Option("--k", help="Runs of an LLM judge; the least counts.")] = 1,
+    limit: Annotated[int | None, typer.Option(callback=at_least(1), help="At most so many labelled answers.")] = None,
+    k: Annotated[int, typer.Option("--k", callback=at_least(1), help="Runs of an LLM judge; the least counts.")] = 1,
     injections: Annotated[
         bool, typer.Option("--injections/--no-injections", help="Try to order the judge about, too.")
     ] = True,
@@ -46,10 +47,6 @@ def calibrate(
     from precepts.pipelines.calibrate import calibrate as run
     from precepts.runs import command_line
 
-    if limit is not None and limit < 1:
-        raise InputError(f"--limit is at least 1, not {limit}.")
-    if k < 1:
-        raise InputError(f"--k is at least 1, not {k}.")
     found = run(
         judge, labels, policy=policy, question=as_question(question) if question else None, inject=injections, split=split,
         limit=limit, k=k, out=out, command=command_line(),
@@ -123,15 +120,13 @@ def rate(
 def sample(
     table: Annotated[Path, typer.Argument(help="The directory of an evaluated arm.")],
     out: Annotated[Path, typer.Argument(help="A new file: .csv, .jsonl, or .json for Label Studio.")],
-    n: Annotated[int, typer.Option("-n", help="How many answers to draw.")] = 100,
+    n: Annotated[int, typer.Option("-n", callback=at_least(1), help="How many answers to draw.")] = 100,
     seed: Annotated[int, typer.Option(help="Seed of the draw.")] = 0,
     where: Where = None,
 ) -> None:
     """Draws answers at random for a person to label, without the judge's verdict; then give them to `judge rate --labels`."""
     from precepts.pipelines.rate import draw_sample
 
-    if n < 1:
-        raise InputError(f"-n is at least 1, not {n}.")
     drawn = draw_sample(table, out, n=n, seed=seed, where=_pairs(where))
     print(f"{out}: {drawn.num_answers} answers to label")
     if drawn.num_empty:

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from precepts.cli.counts import at_least
 from precepts.errors import InputError
 from precepts.policy import Policy, brief, lint, load_policy, starter_path, to_markdown, to_yaml
 from precepts.runs import to_json
@@ -109,7 +110,9 @@ def suggest(
     known: Annotated[
         str | None, typer.Option(help="Cases that there are already: what is nearly one of them is left out.")
     ] = None,
-    number: Annotated[int, typer.Option("-n", help="At most so many for each clause and form.")] = 3,
+    number: Annotated[
+        int, typer.Option("-n", callback=at_least(1), help="At most so many for each clause and form.")
+    ] = 3,
     seed: Annotated[int, typer.Option(help="Seed of sampling.")] = 0,
 ) -> None:
     """Lets a model propose boundary cases for each clause; a person then writes `accept` and the clause into the file."""

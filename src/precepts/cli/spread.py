@@ -6,9 +6,15 @@ from typing import Annotated
 
 import typer
 
+from precepts.cli.counts import at_least
+
 Workers = Annotated[
     int | None,
-    typer.Option("--workers", help="Spread the work over so many Ray workers. Default: none, in this process."),
+    typer.Option(
+        "--workers",
+        callback=at_least(1),
+        help="Spread the work over so many Ray workers. Default: none, in this process.",
+    ),
 ]
 RayAddress = Annotated[
     str | None,

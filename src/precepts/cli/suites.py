@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -53,6 +53,7 @@ def evaluate(
 ) -> None:
     """Measures a model by suites: Inspect tasks, each number with an interval, paired with a baseline."""
     from precepts.cli.suite_tables import print_plan, print_results, print_suites
+    from precepts.evals.options import read_options
     from precepts.evals.planning import plan
     from precepts.evals.run import Settings, check_attack, run_suites
     from precepts.evals.suite import choose
@@ -65,7 +66,7 @@ def evaluate(
     if margin is not None and (baseline is None or margin <= 0):
         raise InputError(f"--margin is above 0, such as 0.05, and goes with --baseline; got {margin}.")
     settings = Settings(
-        limit=limit, seed=seed, judge=judge, attacker=attacker, options=_options(option or [], set(SUITES)),
+        limit=limit, seed=seed, judge=judge, attacker=attacker, options=read_options(option or [], SUITES),
         roles=_roles(roles or [], {name for suite in SUITES.values() for name in suite.roles}), translations=translations, attack=attack,
     )  # fmt: skip
     if attack:
@@ -91,19 +92,4 @@ def _roles(given: list[str], known: set[str]) -> dict[str, str]:
         if not equals or not ref or name not in known:
             raise InputError(f"--role {text}: expected ROLE=REF with one of the roles {', '.join(sorted(known))}.")
         found[name] = ref
-    return found
-
-
-def _options(given: list[str], suites: set[str]) -> dict[str, dict[str, Any]]:
-    import yaml
-
-    found: dict[str, dict[str, Any]] = {}
-    for text in given:
-        name, equals, value = text.partition("=")
-        suite, dot, key = name.partition(".")
-        if not equals or not dot or suite not in suites:
-            raise InputError(
-                f"-T {text}: expected SUITE.NAME=VALUE with one of the suites {', '.join(sorted(suites))}."
-            )
-        found.setdefault(suite, {})[key] = yaml.safe_load(value)
     return found

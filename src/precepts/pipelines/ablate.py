@@ -17,6 +17,7 @@ from precepts.pipelines.distill import ARM as DISTILLED
 from precepts.pipelines.evaluate import BASE, IN_PROMPT, SFT, ArmSpec, evaluate, fullest, set_cases, with_policy
 from precepts.pipelines.measure import OWN_TEST
 from precepts.policy import Policy
+from precepts.progress import announce
 from precepts.runs import Row, Run, file_digest
 from precepts.stats import matches
 from precepts.types import Case, Disposition, Evidence, Input
@@ -154,14 +155,11 @@ def ablate(
     home = Run(out)
     home.begin(
         {
-            "kind": "ablation",
-            "runs": [str(p) for p in runs],
-            "cases": [c.id for c in chosen],
-            "arms": shared,
-            "max_tokens": max_tokens,
-            "policy": policy.digest,
+            "kind": "ablation", "runs": [str(p) for p in runs], "cases": [c.id for c in chosen], "arms": shared,
+            "max_tokens": max_tokens, "policy": policy.digest,
         }
-    )
+    )  # fmt: skip
+    announce(f"ablation, {len(shared)} arms of {len(opened)} runs", len(chosen), limit=limit)
     evidence: list[Evidence] = []
     done: list[Path] = []
     with home.locked():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
@@ -71,6 +72,10 @@ def begin(out: Path, config: AlignConfig, *, command: str) -> Run:
             try:
                 policy.disposition(case.clauses)
             except InputError as error:
+                if config.cases == STARTER:
+                    raise InputError(
+                        f"{config.policy} does not go with the starter cases ({error}). Give cases of your own policy: --cases FILE."
+                    ) from None
                 raise InputError(f"{config.cases}: case {case.id}: {error}") from None
     if not (out / PLAN).exists():
         # A misspelt reference is told before the plan is written: a run cannot change its model afterwards.
@@ -147,6 +152,15 @@ def with_splits(cases: Sequence[Case]) -> list[Case]:
             case = case.model_copy(update={"split": "train" if share < 70 else "dev" if share < 80 else "test"})
         out.append(case)
     return out
+
+
+def split_counts(run: Run) -> str:
+    """One line: how many of the run's cases are in each split, and what follows where one is empty."""
+    counts = Counter[str](row["split"] for row in run.rows("cases"))
+    empty = {"train": "nothing to train on", "dev": "no calibration", "test": "nothing to measure on"}
+    missing = [f"no {split} cases, so {what}" for split, what in empty.items() if not counts[split]]
+    said = ", ".join(f"{split} {counts[split]}" for split in empty)
+    return f"cases: {said}" + (f" ({'; '.join(missing)}; `split` in a case says where it goes)" if missing else "")
 
 
 def asked(case: Case, policy: Policy) -> Disposition | None:

@@ -72,6 +72,12 @@ def _tables(run: Path) -> dict[tuple[str, str], Sequence[dict[str, Any]]]:
         if rows and "arm" in told and "set" in told:
             found[str(told["set"]), str(told["arm"])] = rows
     if not found:
+        above = next((one for one in run.absolute().parents if any((one / "eval").glob("*/*/plan.json"))), None)
+        if above is not None:
+            raise InputError(
+                f"{run} lies inside the run {above}, and two runs are compared. Give both runs, and choose with --set and --arm; "
+                f"arms of one run stand side by side in: precepts align eval {above}"
+            )
         raise MissingError(f"{run} holds no scores. Measure it first: precepts align eval {run}")
     return found
 

@@ -31,6 +31,7 @@ from precepts.pipelines.policy_diff import open_policy
 from precepts.pipelines.table_bench import Bench, Claim
 from precepts.pipelines.table_forms import translated_cases
 from precepts.pipelines.table_rows import LANGUAGES, TABLES
+from precepts.progress import announce
 from precepts.runs import PLAN, Row, Run, file_digest
 from precepts.stats import matches
 from precepts.types import Evidence, Input
@@ -116,6 +117,7 @@ def table(
             **extra,
         }
     )
+    announce(f"table {name}", len(chosen), limit=limit)
     with home.locked():
         known = measured_before(before, weights) if before else None
         bench = Bench(

@@ -90,7 +90,8 @@ def check_causal(path: Path) -> None:
     named = _config(path).get("architectures") or []
     if named and not any(name.endswith(("ForCausalLM", "LMHeadModel")) for name in named):
         raise InputError(
-            f"{path} is no causal language model ({', '.join(named)}). For a sentence encoder give encoder:MODEL; it can be read, but neither tuned nor cut."
+            f"{path} is no causal language model ({', '.join(named)}). For a sentence encoder give encoder:MODEL; it can be read, but "
+            f"neither tuned nor cut."
         )
 
 
