@@ -69,6 +69,12 @@ def test_values_and_limits_are_in_bounds_and_counts_add_up(name, rows):
         assert low <= found.low <= found.high <= high
 
 
+def test_two_rates_of_two_rows_lie_no_further_apart_than_one():
+    rows = [{"score": score, "arm": arm} for score in (0, 1) for arm in "ab"]
+    found = estimate("dispersion@1", rows)
+    assert (found.value, found.low, found.high) == (0.0, 0.0, 1.0)
+
+
 @pytest.mark.parametrize("name", EVERY)
 @settings(max_examples=15)
 @given(rows=ROWS, data=st.data())

@@ -147,6 +147,8 @@ def _metric(
     """The standard deviation (`sd`), or the unbiased variance with the squares of its limits (`variance`)."""
     value, limits = (None, None) if made is None else made
     if value is not None and limits is not None:
+        if unit == "difference":  # shares lie no further apart than 1, however few rows there are
+            limits = (min(limits[0], 1.0), min(limits[1], max(1.0, math.sqrt(max(0.0, value)))))
         limits = limits if statistic == "sd" else (limits[0] ** 2, limits[1] ** 2)
         value = math.sqrt(max(0.0, value)) if statistic == "sd" else value
     unit = unit if statistic == "sd" else f"{unit}²"
