@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import NamedTuple
 
 from precepts.data.entry import suggestion
@@ -91,7 +92,7 @@ def _tell(run: Run, failed: Mapping[str, str], *, num_done: int) -> None:
         with plan_taken_back(run):
             raise InputError(said)
     raise InputError(
-        f"{said}\nThe other {num_done} tasks are done; their evidence and page are in {run.path}. To be done with what is there, give them "
+        f"{said}\nOf the tasks {num_done} gave results; their evidence and page are in {run.path}. To be done with what is there, give those "
         f"alone and another --out: what is kept in the cache is not made again."
     )
 
@@ -122,7 +123,7 @@ def check(task: Task, config: W2SConfig) -> None:
         raise InputError(f"{config.strong} cannot be a student; give {known}.")
     for ref in (config.weak, config.strong):
         if ref not in BUILT_IN and simulated_ref(ref) is None:
-            if near := suggestion(ref, BUILT_IN):
+            if ref == config.weak and not Path(ref).exists() and (near := suggestion(ref, BUILT_IN)):
                 raise InputError(f"{ref!r} is no supervisor{near}")
             check_model(ref)
     if not config.speaks and (config.generative or config.prompted):
